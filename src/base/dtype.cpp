@@ -1,0 +1,95 @@
+#include "base/dtype.h"
+
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+namespace ridge {
+namespace {
+
+struct Entry {
+  DType dtype;
+  std::string_view name;
+  int bytes;
+  double roundoff;
+};
+
+constexpr Entry kTypes[] = {
+    {DType::f64, "f64", 8, 0x1p-53},  {DType::f32, "f32", 4, 0x1p-24},
+    {DType::tf32, "tf32", 4, 0x1p-11}, {DType::f16, "f16", 2, 0x1p-11},
+    {DType::bf16, "bf16", 2, 0x1p-8},  {DType::fp8, "fp8", 1, 0x1p-4},
+    {DType::int8, "int8", 1, 0},       {DType::int32, "int32", 4, 0},
+};
+
+const Entry& entry(DType dtype) {
+  for (const Entry& e : kTypes) {
+    if (e.dtype == dtype) return e;
+  }
+  throw std::logic_error("no such dtype");
+}
+
+template <class T>
+T at(const void* array, int64_t index) {
+  T value;
+  std::memcpy(&value, static_cast<const char*>(array) + index * static_cast<int64_t>(sizeof(T)),
+              sizeof(T));
+  return value;
+}
+
+}  // namespace
+
+std::string_view name(DType dtype) { return entry(dtype).name; }
+
+std::optional<DType> parse_dtype(std::string_view text) {
+  for (const Entry& e : kTypes) {
+    if (e.name == text) return e.dtype;
+  }
+  return std::nullopt;
+}
+
+std::string_view dtype_names() { return "f64, f32, tf32, f16, bf16, fp8, int8, int32"; }
+int bytes_of(DType dtype) { return entry(dtype).bytes; }
+bool is_integer(DType dtype) { return dtype == DType::int8 || dtype == DType::int32; }
+double unit_roundoff(DType dtype) { return entry(dtype).roundoff; }
+
+uint16_t to_f16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above
+  if (magnitude < 0x38800000u) {  // below 2^-14: a subnormal, a multiple of 2^-24
+    const float scaled = std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f);
+    return static_cast<uint16_t>(sign | static_cast<uint16_t>(scaled));
+  }
+  const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
+  return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+float from_f16(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
+  const uint32_t exponent = (bits >> 10) & 0x1fu;
+  const uint32_t mantissa = bits & 0x3ffu;
+  if (exponent == 0) {
+    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
+    return sign ? -magnitude : magnitude;
+  }
+  const uint32_t wide = exponent == 31 ? 0x7f800000u : (exponent + 112) << 23;
+  return std::bit_cast<float>(sign | wide | (mantissa << 13));
+}
+
+double load(DType dtype, const void* array, int64_t index) {
+  switch (dtype) {
+    case DType::f64: return at<double>(array, index);
+    case DType::f32:
+    case DType::tf32: return at<float>(array, index);
+    case DType::f16: return from_f16(at<uint16_t>(array, index));
+    case DType::bf16: return from_bf16(at<uint16_t>(array, index));
+    case DType::int8: return at<int8_t>(array, index);
+    case DType::int32: return at<int32_t>(array, index);
+    case DType::fp8: break;
+  }
+  throw std::logic_error("load: fp8 is not read on the host");
+}
+
+}  // namespace ridge

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace ridge {
+
+// Element types. tf32 is stored as f32: it names products computed with 10 bits of mantissa.
+enum class DType { f64, f32, tf32, f16, bf16, fp8, int8, int32 };
+
+std::string_view name(DType dtype);
+std::optional<DType> parse_dtype(std::string_view text);
+std::string_view dtype_names();  // "f64, f32, …", for error messages
+int bytes_of(DType dtype);       // bytes an element takes in memory
+bool is_integer(DType dtype);
+
+// The unit roundoff u of a floating type: |round(x) - x| <= u·|x|. 0 for integers.
+double unit_roundoff(DType dtype);
+
+// Round to nearest, ties to even; NaN stays NaN, what is too large becomes infinite.
+inline uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+inline float from_bf16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+uint16_t to_f16(float value);
+float from_f16(uint16_t bits);
+
+// Element `index` of an array of `dtype`, as float64.
+double load(DType dtype, const void* array, int64_t index);
+
+}  // namespace ridge
