@@ -15,7 +15,7 @@ struct Entry {
 };
 
 constexpr Entry kTypes[] = {
-    {DType::f64, "f64", 8, 0x1p-53},  {DType::f32, "f32", 4, 0x1p-24},
+    {DType::f64, "f64", 8, 0x1p-53},   {DType::f32, "f32", 4, 0x1p-24},
     {DType::tf32, "tf32", 4, 0x1p-11}, {DType::f16, "f16", 2, 0x1p-11},
     {DType::bf16, "bf16", 2, 0x1p-8},  {DType::fp8, "fp8", 1, 0x1p-4},
     {DType::int8, "int8", 1, 0},       {DType::int32, "int32", 4, 0},

@@ -34,8 +34,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&)
-      override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
     error_ = fmt::format("not JSON at byte {}", position);
     return false;
   }
@@ -67,7 +67,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (stack_.back().is_array()) {
       stack_.back().as_array().push_back(std::move(value));
     } else {
-      // A name given twice keeps both; find() sees the first. Looking it up here would be quadratic.
+      // A name given twice keeps both; find() sees the first. Looking it up here would be
+      // quadratic.
       stack_.back().as_object().emplace_back(keys_.back(), std::move(value));
     }
     return true;

@@ -40,7 +40,8 @@ double random_element(TensorKey key, DType dtype, double scale, int64_t index);
 // Writes elements [first, first + count) to `out`, which points at element `first`.
 void fill(TensorKey key, DType dtype, double scale, int64_t first, int64_t count, void* out);
 
-// A uniform number in [0, 1) for shuffles and choices of the orchestrator; step `index` of a stream.
+// A uniform number in [0, 1) for shuffles and choices of the orchestrator; step `index` of a
+// stream.
 double random_uniform(TensorKey key, int64_t index);
 
 }  // namespace ridge

@@ -47,9 +47,7 @@ Result<double> with_suffix(std::string_view text, std::span<const Suffix> known,
 
 }  // namespace
 
-std::string_view name(RateUnit unit) {
-  return unit == RateUnit::flop_per_s ? "FLOP/s" : "B/s";
-}
+std::string_view name(RateUnit unit) { return unit == RateUnit::flop_per_s ? "FLOP/s" : "B/s"; }
 
 std::optional<RateUnit> parse_rate_unit(std::string_view text) {
   if (text == name(RateUnit::flop_per_s)) return RateUnit::flop_per_s;
@@ -66,7 +64,8 @@ std::string show_rate(double value, RateUnit unit) {
 }
 
 std::string show_time(double ns) {
-  static constexpr std::array<Suffix, 4> steps = {{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
+  static constexpr std::array<Suffix, 4> steps = {
+      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
   return scaled(ns, steps);
 }
 

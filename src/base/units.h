@@ -16,10 +16,10 @@ std::optional<RateUnit> parse_rate_unit(std::string_view text);
 
 std::string show_rate(double value, RateUnit unit);  // "1.31 TFLOPS", "25.3 GB/s"; 3 digits
 std::string show_time(double ns);                    // "512 ns", "1.24 ms", "3.10 s"
-std::string show_bytes(int64_t bytes);               // "64 MiB", "23.4 GiB"; exact powers have no dot
-std::string show_duration(double seconds);           // "42 s", "3 min 05 s"; for people who wait
+std::string show_bytes(int64_t bytes);      // "64 MiB", "23.4 GiB"; exact powers have no dot
+std::string show_duration(double seconds);  // "42 s", "3 min 05 s"; for people who wait
 
-Result<int64_t> parse_bytes(std::string_view text);      // "65536", "64KiB", "64MiB", "1GiB", "1.5GB"
-Result<double> parse_duration(std::string_view text);    // seconds, from "90", "90s", "2min", "1h"
+Result<int64_t> parse_bytes(std::string_view text);    // "65536", "64KiB", "64MiB", "1GiB", "1.5GB"
+Result<double> parse_duration(std::string_view text);  // seconds, from "90", "90s", "2min", "1h"
 
 }  // namespace ridge

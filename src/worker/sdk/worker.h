@@ -1,0 +1,93 @@
+#pragma once
+
+// The one header that the author of a worker includes. Implement Worker and Op, and
+//
+//   int main(int argc, char** argv) { MyWorker worker; return ridge::sdk::serve(argc, argv,
+//   worker); }
+//
+// gives arguments, the serve loop, input generation, the rotation that keeps caches cold, timing
+// loops, streaming and cancelling. Operands in host memory: derive from HostOp (sdk/host_op.h).
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "worker/protocol.h"
+#include "workload/workload.h"
+
+namespace ridge::sdk {
+
+using protocol::Device;
+
+struct Description {
+  std::string name;                                            // "cpu"
+  std::vector<std::pair<std::string, std::string>> libraries;  // name, version: as they run
+  std::vector<Device> devices;
+};
+
+// What prepare is asked for. The SDK has chosen `copies` from the cache mode and the device's
+// cache.
+struct Task {
+  Workload work;
+  Settings settings;
+  std::string device;
+  int64_t copies = 1;
+};
+
+// What there is to say of a prepared op.
+struct OpInfo {
+  std::string kernel;  // what the library chose: "brgemm:avx512_core_bf16"
+  int64_t bytes_held = 0;
+  std::vector<std::string> notes;
+  std::optional<std::string> executed_dtype;  // where it is not the dtype asked for
+};
+
+// One prepared piece of work on `copies` sets of tensors, numbered from 0. An exception thrown from
+// any of these becomes the request's error, with its text.
+class Op {
+ public:
+  virtual ~Op() = default;
+
+  // Makes the inputs of copy `inputs.copy` anew and poisons its outputs (with NaN, or a pattern
+  // that no answer has).
+  virtual void fill(const InputSource& inputs) = 0;
+
+  // Elements of a tensor (an output, an input, or a tap inside) of one copy, as float64.
+  virtual std::vector<double> read(std::string_view tensor, int64_t copy,
+                                   std::span<const int64_t> elements) = 0;
+
+  // Starts the op on one copy. It may return before the op is done.
+  virtual void run(int64_t copy) = 0;
+
+  // Returns when all that was started is done.
+  virtual void wait() {}
+
+  // Nanoseconds that the ops between the last two waits took on the device's own clock; negative:
+  // the device has none.
+  virtual double device_ns() { return -1; }
+
+  virtual OpInfo info() const { return {}; }
+};
+
+class Worker {
+ public:
+  virtual ~Worker() = default;
+  virtual Description describe() = 0;
+  // ok, or the reason why not: one line for a person.
+  virtual Result<void> supports(const Workload& work, const Settings& settings,
+                                std::string_view device) = 0;
+  // Called only for what is supported. The inputs are not filled yet.
+  virtual Result<std::unique_ptr<Op>> prepare(const Task& task) = 0;
+  // Frees what can be freed and stops spinning threads while another worker is measured.
+  virtual void park() {}
+};
+
+// Speaks the protocol on stdin and stdout until the peer goes. Returns the exit code of main.
+int serve(int argc, char** argv, Worker& worker);
+
+}  // namespace ridge::sdk

@@ -1,0 +1,67 @@
+#include "workload/settings.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace ridge {
+namespace {
+
+constexpr std::array<std::string_view, 3> kCache = {"cold", "warm", "hot"};
+constexpr std::array<std::string_view, 2> kTiming = {"isolated", "pipelined"};
+constexpr std::array<std::string_view, 2> kForm = {"plain", "packed"};
+
+template <class Enum, size_t N>
+void read_enum(Fields& fields, std::string_view key, const std::array<std::string_view, N>& names,
+               Enum& out) {
+  std::string text;
+  fields.optional(key, text);
+  if (text.empty()) return;
+  for (size_t i = 0; i < N; ++i) {
+    if (names[i] == text) {
+      out = static_cast<Enum>(i);
+      return;
+    }
+  }
+  fields.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+std::string_view name(Cache cache) { return kCache.at(static_cast<size_t>(cache)); }
+std::string_view name(Timing timing) { return kTiming.at(static_cast<size_t>(timing)); }
+std::string_view name(Form form) { return kForm.at(static_cast<size_t>(form)); }
+
+Json to_json(const Settings& settings) {
+  Json json = Json::object();
+  json.set("cache", name(settings.cache));
+  json.set("timing", name(settings.timing));
+  json.set("form", name(settings.form));
+  json.set("threads", settings.threads);
+  json.set("graph", settings.graph);
+  return json;
+}
+
+Result<Settings> parse_settings(const Json& json, const std::string& where) {
+  Settings settings;
+  Fields fields(json, where);
+  read_enum(fields, "cache", kCache, settings.cache);
+  read_enum(fields, "timing", kTiming, settings.timing);
+  read_enum(fields, "form", kForm, settings.form);
+  fields.optional("threads", settings.threads).optional("graph", settings.graph);
+  if (settings.threads < 0 || settings.threads > 65536) {
+    fields.fail("threads", "must lie in 0 (one a core) to 65536");
+  }
+  if (auto done = fields.done(); !done) return done.error();
+  return settings;
+}
+
+std::string settings_key(const Settings& settings) {
+  std::string key = fmt::format("{}/{}", name(settings.cache), name(settings.timing));
+  if (settings.form != Form::plain) key += fmt::format("/{}", name(settings.form));
+  if (settings.threads != 0) key += fmt::format("/{}t", settings.threads);
+  if (settings.graph) key += "/graph";
+  return key;
+}
+
+}  // namespace ridge

@@ -1,0 +1,154 @@
+#include "workload/workload.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace ridge {
+namespace {
+
+// How each type of field stands in JSON.
+Json field_json(int64_t value) { return value; }
+Json field_json(bool value) { return value; }
+Json field_json(DType value) { return name(value); }
+Json field_json(const std::optional<DType>& value) { return value ? Json(name(*value)) : Json(); }
+Json field_json(Gemm::Layout value) { return value == Gemm::Layout::nt ? "nt" : "nn"; }
+Json field_json(Stream::Op value) { return name(value); }
+
+template <class Value>
+void read_choice(Fields& fields, std::string_view key, Value& out, bool required,
+                 std::optional<Value> (*parse)(std::string_view), std::string_view known) {
+  std::string text;
+  required ? fields.required(key, text) : fields.optional(key, text);
+  if (text.empty()) return;
+  if (const auto value = parse(text)) {
+    out = *value;
+  } else {
+    fields.fail(key, fmt::format("is '{}' (known: {})", text, known));
+  }
+}
+
+std::optional<Gemm::Layout> parse_layout(std::string_view text) {
+  if (text == "nn") return Gemm::Layout::nn;
+  if (text == "nt") return Gemm::Layout::nt;
+  return std::nullopt;
+}
+
+std::optional<Stream::Op> parse_op(std::string_view text) {
+  for (const auto op : {Stream::Op::read, Stream::Op::write, Stream::Op::copy, Stream::Op::triad}) {
+    if (name(op) == text) return op;
+  }
+  return std::nullopt;
+}
+
+void read_field(Fields& f, std::string_view key, int64_t& out) { f.required(key, out); }
+void read_field(Fields& f, std::string_view key, bool& out) { f.optional(key, out); }
+void read_field(Fields& f, std::string_view key, DType& out) {
+  read_choice(f, key, out, true, parse_dtype, dtype_names());
+}
+void read_field(Fields& f, std::string_view key, std::optional<DType>& out) {
+  std::string text;
+  f.optional(key, text);
+  if (text.empty()) return;
+  out = parse_dtype(text);
+  if (!out) f.fail(key, fmt::format("is '{}' (known: {})", text, dtype_names()));
+}
+void read_field(Fields& f, std::string_view key, Gemm::Layout& out) {
+  read_choice(f, key, out, false, parse_layout, "nn, nt");
+}
+void read_field(Fields& f, std::string_view key, Stream::Op& out) {
+  read_choice(f, key, out, true, parse_op, "read, write, copy, triad");
+}
+
+// Calls `use` with a default value of every kind in turn.
+template <class Use, class... Kinds>
+void each_kind(std::variant<Kinds...>*, Use&& use) {
+  (use(Kinds{}), ...);
+}
+constexpr Workload* kAll = nullptr;
+
+}  // namespace
+
+std::string_view kind(const Workload& work) {
+  return std::visit([](const auto& w) { return w.kind; }, work);
+}
+
+Json to_json(const Workload& work) {
+  Json json = Json::object();
+  json.set("kind", kind(work));
+  std::visit(
+      [&](const auto& w) {
+        w.fields(w, [&](std::string_view key, const auto& value, std::string_view) {
+          if (Json field = field_json(value); !field.is_null()) json.set(key, std::move(field));
+        });
+      },
+      work);
+  return json;
+}
+
+Result<Workload> parse_workload(const Json& json, const std::string& where) {
+  Fields fields(json, where);
+  std::string wanted;
+  fields.required("kind", wanted);
+  std::optional<Workload> work;
+  std::string known;
+  each_kind(kAll, [&](auto w) {
+    known += (known.empty() ? "" : ", ") + std::string(w.kind);
+    if (w.kind != wanted) return;
+    w.fields(w, [&](std::string_view key, auto& value, std::string_view) {
+      read_field(fields, key, value);
+    });
+    work = w;
+  });
+  if (!work && json.is_object() && !wanted.empty()) {
+    fields.fail("kind", fmt::format("is '{}' (known: {})", wanted, known));
+  }
+  if (auto done = fields.done(); !done) return done.error();
+  if (!work) return Error{where + ": 'kind' must not be empty"};
+  if (auto valid = std::visit([](const auto& w) { return validate(w); }, *work); !valid) {
+    return valid.error().in(where);
+  }
+  return *work;
+}
+
+std::string work_key(const Workload& work) {
+  return std::visit([](const auto& w) { return work_key(w); }, work);
+}
+
+std::string row_key(const Workload& work, const Settings& settings, std::string_view worker,
+                    std::string_view device) {
+  return fmt::format("{}@{}:{}/{}", work_key(work), worker, device, settings_key(settings));
+}
+
+Cost cost(const Workload& work, const Settings& settings) {
+  return std::visit([&](const auto& w) { return cost(w, settings); }, work);
+}
+
+std::vector<TensorSpec> tensors(const Workload& work) {
+  return std::visit([](const auto& w) { return tensors(w); }, work);
+}
+
+std::vector<int64_t> elements_to_check(const Workload& work, std::string_view tensor, int64_t want,
+                                       TensorKey choice) {
+  return std::visit([&](const auto& w) { return elements_to_check(w, tensor, want, choice); },
+                    work);
+}
+
+std::vector<Expected> expected(const Workload& work, const InputSource& inputs,
+                               std::string_view tensor, std::span<const int64_t> elements) {
+  return std::visit([&](const auto& w) { return expected(w, inputs, tensor, elements); }, work);
+}
+
+std::vector<KindHelp> catalogue() {
+  std::vector<KindHelp> kinds;
+  each_kind(kAll, [&](const auto& w) {
+    KindHelp help{std::string(w.kind), std::string(w.about), {}};
+    w.fields(w, [&](std::string_view key, const auto&, std::string_view about) {
+      help.fields.push_back({std::string(key), std::string(about)});
+    });
+    kinds.push_back(std::move(help));
+  });
+  return kinds;
+}
+
+}  // namespace ridge

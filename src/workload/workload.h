@@ -1,0 +1,52 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "workload/kinds/gemm.h"
+#include "workload/kinds/stream.h"
+#include "workload/settings.h"
+#include "workload/tensor.h"
+
+namespace ridge {
+
+// The catalogue of work. A new kind is one file in kinds/ and one name in this list; everything
+// below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
+// and expected.
+using Workload = std::variant<Gemm, Stream>;
+
+std::string_view kind(const Workload& work);
+Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}
+// Parses and validates. `where` is put before the message of an error.
+Result<Workload> parse_workload(const Json& json, const std::string& where);
+
+std::string work_key(const Workload& work);
+// "gemm/bf16/4096x4096x4096@cpu:0/cold/pipelined"
+std::string row_key(const Workload& work, const Settings& settings, std::string_view worker,
+                    std::string_view device);
+
+Cost cost(const Workload& work, const Settings& settings);
+std::vector<TensorSpec> tensors(const Workload& work);
+
+// Elements of an output worth checking (about `want`; all on small shapes), and what float64 says.
+std::vector<int64_t> elements_to_check(const Workload& work, std::string_view tensor, int64_t want,
+                                       TensorKey choice);
+std::vector<Expected> expected(const Workload& work, const InputSource& inputs,
+                               std::string_view tensor, std::span<const int64_t> elements);
+
+// Kinds with their fields, for `ridge list`.
+struct FieldHelp {
+  std::string name, about;
+};
+struct KindHelp {
+  std::string kind, about;
+  std::vector<FieldHelp> fields;
+};
+std::vector<KindHelp> catalogue();
+
+}  // namespace ridge
