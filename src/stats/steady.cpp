@@ -1,0 +1,132 @@
+#include "stats/steady.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "stats/blocks.h"
+#include "stats/quantile.h"
+
+namespace ridge::stats {
+namespace {
+
+constexpr int64_t kLeastBlocks = 3;
+constexpr int64_t kTestableBlocks = 6;  // from here on the blocks' own scatter is the yardstick
+constexpr int64_t kTailBlocks = 16;     // from here on the scatter of the later half alone
+
+struct Noise {
+  double deviation = 0;  // of one block
+  double inflation = 1;  // of the variance of a mean, by autocorrelation
+};
+
+double mean(std::span<const double> x) {
+  double sum = 0;
+  for (const double value : x) sum += value;
+  return sum / static_cast<double>(x.size());
+}
+
+// Scatter about a straight line, so that a trend is not taken for noise.
+Noise noise_about_line(std::span<const double> x) {
+  const auto n = static_cast<double>(x.size());
+  const double centre = mean(x), middle = (n - 1) / 2;
+  double sxx = 0, sxy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double t = static_cast<double>(i) - middle;
+    sxx += t * t;
+    sxy += t * (x[i] - centre);
+  }
+  double squares = 0, products = 0, before = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double residual = x[i] - centre - sxy / sxx * (static_cast<double>(i) - middle);
+    squares += residual * residual;
+    if (i > 0) products += residual * before;
+    before = residual;
+  }
+  if (!(squares > 0)) return {};
+  const double r1 = products / squares;
+  const double r = std::clamp(r1 + (2 + 4 * r1) / n, 0.0, 0.95);
+  return {std::sqrt(squares / (n - 2)), (1 + r) / (1 - r)};
+}
+
+Noise noise_about_two_means(std::span<const double> head, std::span<const double> rest) {
+  double squares = 0;
+  for (const auto part : {head, rest}) {
+    const double centre = mean(part);
+    for (const double value : part) squares += (value - centre) * (value - centre);
+  }
+  return {std::sqrt(squares / static_cast<double>(head.size() + rest.size() - 2)), 1};
+}
+
+// Student's t at 99 %, to a few percent.
+double critical(double degrees) { return 2.576 * (1 + 2.0 / degrees + 3.0 / (degrees * degrees)); }
+
+// 0 if the blocks agree from the first to the last, else how many at the head stand out.
+int64_t blocks_that_differ(std::span<const double> x, double median_noise, const SteadyRule& rule) {
+  const auto n = static_cast<int64_t>(x.size());
+  const auto [least, most] = std::minmax_element(x.begin(), x.end());
+  const double range = *most - *least;
+  if (range <= rule.always_agree) return 0;
+  if (n < kTestableBlocks) {
+    // 3.5 sigma: the range of 3 to 5 Gaussian values stays below it 96 to 90 % of the time.
+    return range <= std::max(rule.few_blocks_agree, 3.5 * median_noise) ? 0 : 1;
+  }
+  const bool use_tail = n >= kTailBlocks;
+  const Noise tail = use_tail ? noise_about_line(x.subspan(x.size() / 2)) : Noise{};
+  const double limit = critical(static_cast<double>(use_tail ? n / 2 : n) - 2);
+  for (int64_t k = 1; k <= n / 2; k *= 2) {
+    const auto head = x.first(static_cast<size_t>(k)), rest = x.subspan(static_cast<size_t>(k));
+    const Noise noise = use_tail ? tail : noise_about_two_means(head, rest);
+    const double difference = std::fabs(mean(head) - mean(rest));
+    const double error = noise.deviation * std::sqrt(noise.inflation / static_cast<double>(k) +
+                                                     noise.inflation / static_cast<double>(n - k));
+    if (difference > rule.always_agree && difference > limit * error) return k;
+  }
+  return 0;
+}
+
+// Standard error of a block's median, from the scatter of the samples within the later blocks.
+double noise_of_medians(std::span<const double> samples, std::span<const Block> blocks) {
+  const Block& last = blocks.back();
+  if (last.count < 4) return 0;
+  const auto inside =
+      samples.subspan(static_cast<size_t>(last.first), static_cast<size_t>(last.count));
+  const double mad = *median_absolute_deviation(inside, last.median);
+  return 1.2533 * kMadToSigma * mad / last.median / std::sqrt(static_cast<double>(last.count));
+}
+
+}  // namespace
+
+std::optional<int64_t> steady_start(std::span<const double> samples_ns, double ops_per_sample,
+                                    const SteadyRule& rule) {
+  size_t discarded = 0;
+  double seen_s = 0;
+  for (const double ns : samples_ns) {
+    if (seen_s < rule.discard_s) ++discarded;
+    seen_s += ns * ops_per_sample * 1e-9;
+  }
+  const auto samples = samples_ns.subspan(discarded);
+  if (static_cast<int64_t>(samples_ns.size()) < rule.least_samples) return std::nullopt;
+  if (seen_s < std::max(rule.least_s, rule.discard_s)) return std::nullopt;
+  const auto blocks = timed_blocks(samples, ops_per_sample, rule.block_s, rule.least_block_samples);
+  const auto count = static_cast<int64_t>(blocks.size());
+  if (count < kLeastBlocks) return std::nullopt;
+
+  std::vector<double> x;
+  x.reserve(blocks.size());
+  for (const Block& block : blocks) x.push_back(std::log(block.median));
+  const double noise = noise_of_medians(samples, blocks);
+  const int64_t needed = std::max(kLeastBlocks, (count + 2) / 3);
+
+  for (int64_t start = 0; count - start >= needed;) {
+    const auto suffix = std::span<const double>(x).subspan(static_cast<size_t>(start));
+    const int64_t differ = blocks_that_differ(suffix, noise, rule);
+    if (differ == 0) {
+      const int64_t margin = std::min(start / 2, count - start - needed);
+      return static_cast<int64_t>(discarded) + blocks[static_cast<size_t>(start + margin)].first;
+    }
+    start += (differ + 1) / 2;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ridge::stats

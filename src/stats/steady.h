@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace ridge::stats {
+
+// When warm-up is over. The blocks' own noise sets how closely they must agree.
+struct SteadyRule {
+  double block_s = 0.05;            // a block lasts at least so long, or is one sample
+  int64_t least_block_samples = 4;  // in a block of short samples
+  int64_t least_samples = 4;        // nothing is decided before so many samples
+  double least_s = 0.25;            // nor before so many seconds
+  double discard_s = 0;             // always warm-up: 3 for compute-bound GPU work (CUTLASS)
+  double few_blocks_agree = 0.01;   // 3 to 5 blocks, too few to show noise: within this range
+  double always_agree = 0.0005;     // closer than this never counts as a difference
+};
+
+// Index of the first steady sample of a round, or nullopt: not steady yet. Looks back: the blocks
+// that agree are steady data themselves, and with more samples the answer gets sharper (it may move
+// either way). The steady part has at least 3 blocks, a third of all, shows no difference between
+// its head and its rest for any head of 1, 2, 4, … blocks, and starts half as long again after the
+// warm-up that was seen, as the tail of a decay hides in the noise.
+// samples_ns: ns per op, in order, from the round's first timed sample. O(n).
+std::optional<int64_t> steady_start(std::span<const double> samples_ns, double ops_per_sample,
+                                    const SteadyRule& rule = {});
+
+}  // namespace ridge::stats

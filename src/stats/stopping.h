@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "stats/interval.h"
+#include "stats/steady.h"
+
+namespace ridge::stats {
+
+// When a round has been measured long enough.
+struct StoppingRule {
+  double target =
+      0.01;  // relative half-width of the median's interval (--fast 0.03, --rigorous 0.005)
+  double confidence = 0.95;
+  double least_s = 0.5;  // steady time
+  double most_s = 15;    // of the round, warm-up included
+  int64_t least_samples = 20;
+  double warm_up_s = 4.5;      // steady by then, or `not_steady`: min(10 s, 30 % of most_s)
+  int64_t few_samples = 6;     // samples of long_sample_s or more may stop here, if all of them lie
+  double long_sample_s = 0.1;  // within ± target: there is no interval for so few
+  SteadyRule steady;
+
+  // The sampler's own proportions for a round that may last `seconds`.
+  static StoppingRule for_budget(double seconds, double target = 0.01);
+};
+
+enum class Verdict { go_on, precise, out_of_time };
+
+// Why there is no interval, or one wider than the target. Names of the row's flags.
+enum class Caveat { none, few_samples, autocorrelated, imprecise, not_steady };
+
+struct Decision {
+  Verdict verdict = Verdict::go_on;
+  Caveat caveat = Caveat::few_samples;
+  int64_t first_steady = 0;          // index into the round's samples; if not steady, a guess
+  std::optional<Interval> interval;  // of the median from there on; null if not steady
+  int64_t next_check = 0;            // ask again at so many samples, or when most_s has passed
+};
+
+// Pure: all timed samples of the round so far (ns per op, in order; a sample is `ops_per_sample`
+// ops) and the seconds since the first of them began. Ask first at `few_samples` samples, then at
+// next_check: looking more often would spoil the interval's coverage. The distance between checks
+// grows with n, so that all checks of a round together cost O(n).
+Decision decide(const StoppingRule& rule, std::span<const double> samples_ns, double ops_per_sample,
+                double elapsed_s);
+
+}  // namespace ridge::stats
