@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <span>
 
 namespace ridge::stats {
@@ -11,7 +10,13 @@ namespace ridge::stats {
 // 0 for n < 3 and for values that do not vary.
 double lag1_autocorrelation(std::span<const double> values);
 
-// How many independent values n values are worth: n·(1-r)/(1+r), an AR(1) process.
-double effective_size(int64_t n, double r);
+// By how much autocorrelation inflates the variance of a mean or median: the AR(1) factor
+// (1+r)/(1-r), of the values and of the means of 2, 4, 8, … of them while at least 20 means are
+// left, whichever says most. Lag 1 alone is blind to slow wander under fast noise. Each r is taken
+// `sigmas` of its standard errors high. O(n).
+double variance_inflation(std::span<const double> values, double sigmas = 0);
+
+// How many independent values these are worth: n / variance_inflation.
+double effective_size(std::span<const double> values, double sigmas = 0);
 
 }  // namespace ridge::stats

@@ -91,7 +91,8 @@ double student_t_cdf(double t, double degrees) {
 }
 
 double student_t_quantile(double p, double degrees) {
-  if (!(p > 0 && p < 1) || !(degrees > 0)) return normal_quantile(p > 0 && p < 1 ? NAN : p);
+  if (!(degrees > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (!(p > 0 && p < 1)) return normal_quantile(p);
   if (p == 0.5) return 0;
   if (p > 0.5) return -student_t_quantile(1 - p, degrees);
   double low = 0, high = 1;  // of -t

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "stats/quantile.h"
@@ -12,6 +13,7 @@ namespace {
 constexpr size_t kLeastSamples = 30;
 constexpr double kLeastShare = 0.1;
 constexpr double kGapInMads = 5;
+constexpr double kGapInWidestMad = 3;
 constexpr double kLeastGap = 0.01;     // relative; clock ticks make a MAD of 0
 constexpr double kMostInValley = 0.1;  // of the samples; uniform or Gaussian data have 17 %
 constexpr double kLeastGapOfRounds = 0.05;
@@ -54,10 +56,14 @@ std::optional<Split> clear_split(std::span<const double> samples) {
   const auto left = all.first(at), right = all.subspan(at);
   Split split{quantile_of_sorted(left, 0.5), quantile_of_sorted(right, 0.5), right.front(),
               static_cast<double>(at) / n};
-  const double mad = split.share * *median_absolute_deviation(left, split.fast) +
-                     (1 - split.share) * *median_absolute_deviation(right, split.slow);
+  const double fast_mad = *median_absolute_deviation(left, split.fast);
+  const double slow_mad = *median_absolute_deviation(right, split.slow);
+  const double mad = split.share * fast_mad + (1 - split.share) * slow_mad;
   const double gap = split.slow - split.fast;
   if (gap <= std::max(kGapInMads * mad, kLeastGap)) return std::nullopt;
+  if (gap <= kGapInWidestMad * std::max(fast_mad, slow_mad)) return std::nullopt;
+  const double middle = std::midpoint(left.back(), right.front());
+  if (middle < split.fast + gap / 4 || middle > split.slow - gap / 4) return std::nullopt;
   const auto from = std::upper_bound(all.begin(), all.end(), split.fast + gap / 3);
   const auto to = std::lower_bound(all.begin(), all.end(), split.slow - gap / 3);
   if (static_cast<double>(to - from) > kMostInValley * n) return std::nullopt;

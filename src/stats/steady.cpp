@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "stats/autocorrelation.h"
 #include "stats/blocks.h"
 #include "stats/quantile.h"
 
@@ -13,6 +14,9 @@ namespace {
 constexpr int64_t kLeastBlocks = 3;
 constexpr int64_t kTestableBlocks = 6;  // from here on the blocks' own scatter is the yardstick
 constexpr int64_t kTailBlocks = 16;     // from here on the scatter of the later half alone
+
+constexpr size_t kTellingSamples = 40;  // show their noise and its autocorrelation
+constexpr double kTimeConstants = 3;
 
 struct Noise {
   double deviation = 0;  // of one block
@@ -57,41 +61,55 @@ Noise noise_about_two_means(std::span<const double> head, std::span<const double
   return {std::sqrt(squares / static_cast<double>(head.size() + rest.size() - 2)), 1};
 }
 
-// Student's t at 99 %, to a few percent.
-double critical(double degrees) { return 2.576 * (1 + 2.0 / degrees + 3.0 / (degrees * degrees)); }
+// Student's t at 95 %, to a percent.
+double critical(double degrees) { return 1.96 * (1 + 1.2 / degrees + 1.6 / (degrees * degrees)); }
 
 // 0 if the blocks agree from the first to the last, else how many at the head stand out.
-int64_t blocks_that_differ(std::span<const double> x, double median_noise, const SteadyRule& rule) {
+// `block_noise`: standard error of a block's median as the samples show it, 0 if too few do.
+int64_t blocks_that_differ(std::span<const double> x, double block_noise, const SteadyRule& rule) {
   const auto n = static_cast<int64_t>(x.size());
   const auto [least, most] = std::minmax_element(x.begin(), x.end());
   const double range = *most - *least;
   if (range <= rule.always_agree) return 0;
   if (n < kTestableBlocks) {
     // 3.5 sigma: the range of 3 to 5 Gaussian values stays below it 96 to 90 % of the time.
-    return range <= std::max(rule.few_blocks_agree, 3.5 * median_noise) ? 0 : 1;
+    return range <= std::max(rule.few_blocks_agree, 3.5 * block_noise) ? 0 : 1;
   }
   const bool use_tail = n >= kTailBlocks;
-  const Noise tail = use_tail ? noise_about_line(x.subspan(x.size() / 2)) : Noise{};
-  const double limit = critical(static_cast<double>(use_tail ? n / 2 : n) - 2);
+  Noise tail{.deviation = block_noise};
+  double degrees = 60;
+  if (block_noise == 0) {
+    if (use_tail) tail = noise_about_line(x.subspan(x.size() / 2));
+    degrees = static_cast<double>(use_tail ? n / 2 : n) - 2;
+  }
   for (int64_t k = 1; k <= n / 2; k *= 2) {
     const auto head = x.first(static_cast<size_t>(k)), rest = x.subspan(static_cast<size_t>(k));
-    const Noise noise = use_tail ? tail : noise_about_two_means(head, rest);
+    const Noise noise = block_noise > 0 || use_tail ? tail : noise_about_two_means(head, rest);
     const double difference = std::fabs(mean(head) - mean(rest));
     const double error = noise.deviation * std::sqrt(noise.inflation / static_cast<double>(k) +
                                                      noise.inflation / static_cast<double>(n - k));
-    if (difference > rule.always_agree && difference > limit * error) return k;
+    if (difference > rule.always_agree && difference > critical(degrees) * error) return k;
   }
   return 0;
 }
 
-// Standard error of a block's median, from the scatter of the samples within the later blocks.
-double noise_of_medians(std::span<const double> samples, std::span<const Block> blocks) {
-  const Block& last = blocks.back();
-  if (last.count < 4) return 0;
-  const auto inside =
-      samples.subspan(static_cast<size_t>(last.first), static_cast<size_t>(last.count));
-  const double mad = *median_absolute_deviation(inside, last.median);
-  return 1.2533 * kMadToSigma * mad / last.median / std::sqrt(static_cast<double>(last.count));
+// Standard error of a block's median, from the later half of the samples and their autocorrelation.
+double noise_of_blocks(std::span<const double> samples, std::span<const Block> blocks) {
+  const auto later = samples.subspan(samples.size() / 2);
+  const double per_block = static_cast<double>(samples.size()) / static_cast<double>(blocks.size());
+  if (later.size() < kTellingSamples || per_block < 4) return 0;
+  const double centre = *median(later);
+  const double deviation = kMadToSigma * *median_absolute_deviation(later, centre) / centre;
+  return 1.2533 * deviation * std::sqrt(variance_inflation(later) / per_block);
+}
+
+// How many blocks after a warm-up of `start` the tail of its decay may still hide in the noise:
+// 3 time constants, as the fall from the first block to the noise shows them.
+double hidden_tail(std::span<const double> x, int64_t start, double block_noise) {
+  const auto steady = x.subspan(static_cast<size_t>(start));
+  const double fall = std::fabs(x[0] - *median(steady));
+  const double efolds = block_noise > 0 ? std::log(fall / block_noise) : 1;
+  return kTimeConstants * static_cast<double>(start) / std::max(efolds, 1.0);
 }
 
 }  // namespace
@@ -114,15 +132,22 @@ std::optional<int64_t> steady_start(std::span<const double> samples_ns, double o
   std::vector<double> x;
   x.reserve(blocks.size());
   for (const Block& block : blocks) x.push_back(std::log(block.median));
-  const double noise = noise_of_medians(samples, blocks);
+  const double noise = noise_of_blocks(samples, blocks);
   const int64_t needed = std::max(kLeastBlocks, (count + 2) / 3);
 
   for (int64_t start = 0; count - start >= needed;) {
     const auto suffix = std::span<const double>(x).subspan(static_cast<size_t>(start));
     const int64_t differ = blocks_that_differ(suffix, noise, rule);
     if (differ == 0) {
-      const int64_t margin = std::min(start / 2, count - start - needed);
-      return static_cast<int64_t>(discarded) + blocks[static_cast<size_t>(start + margin)].first;
+      const bool scarce = blocks.back().count == 1;
+      const int64_t wanted =
+          scarce ? start + (start + 1) / 2
+                 : std::max(start + static_cast<int64_t>(std::ceil(hidden_tail(x, start, noise))),
+                            count / 3);
+      if (!scarce && count - wanted < needed) return std::nullopt;
+      const int64_t kept = std::min(wanted, count - needed);
+      return static_cast<int64_t>(discarded) +
+             blocks[static_cast<size_t>(std::max(start, kept))].first;
     }
     start += (differ + 1) / 2;
   }

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <vector>
 
+#include "stats/modes.h"
 #include "stats/quantile.h"
 
 namespace ridge::stats {
 namespace {
-
-struct Steady {
-  int64_t first = 0;
-  double seconds = 0;  // of the samples from `first` on
-};
 
 double seconds_of(std::span<const double> samples_ns, double ops_per_sample) {
   double ns = 0;
@@ -32,6 +30,27 @@ int64_t end_of_warm_up(std::span<const double> samples_ns, double ops_per_sample
 bool all_within(std::span<const double> samples, double target) {
   const auto [low, high] = std::minmax_element(samples.begin(), samples.end());
   return *high - *low <= 2 * target * *median(samples);
+}
+
+// No decay is going on under the noise: the halves' medians agree as far as the noise lets them,
+// and what they may still differ by, at its pace, would not amount to much over slowest_s.
+bool no_slow_change(const StoppingRule& rule, std::span<const double> samples, double half_width,
+                    double seconds) {
+  const size_t half = samples.size() / 2;
+  const double change =
+      std::fabs(std::log(*median(samples.subspan(half)) / *median(samples.first(half))));
+  if (change > std::max(1.5 * half_width, 0.05 * rule.target)) return false;
+  return (change + half_width) * rule.slowest_s <= rule.target * (seconds / 2);
+}
+
+bool modes_tight(std::span<const double> samples, const Modes& modes, const StoppingRule& rule) {
+  const double cut = std::sqrt(modes.fast.median * modes.slow.median);
+  std::vector<double> parts[2];
+  for (const double value : samples) parts[value >= cut].push_back(value);
+  return std::all_of(std::begin(parts), std::end(parts), [&](const auto& part) {
+    const auto interval = median_interval(part, rule.confidence);
+    return interval && interval->width() <= 2 * rule.target * *median(part);
+  });
 }
 
 int64_t check_after(const StoppingRule& rule, int64_t n, double sample_s) {
@@ -58,7 +77,8 @@ Decision decide(const StoppingRule& rule, std::span<const double> samples_ns, do
   const double sample_s = n > 0 ? total_s / static_cast<double>(n) : 0;
   decision.next_check = check_after(rule, n, sample_s);
   if (elapsed_s >= rule.most_s) decision.verdict = Verdict::out_of_time;
-  if (n == 0) return decision;
+  const bool last = decision.verdict == Verdict::out_of_time;
+  if (n == 0 || (!last && total_s < rule.least_s)) return decision;
 
   const auto start = steady_start(samples_ns, ops_per_sample, rule.steady);
   if (!start) {
@@ -71,20 +91,29 @@ Decision decide(const StoppingRule& rule, std::span<const double> samples_ns, do
   const auto steady = samples_ns.subspan(static_cast<size_t>(*start));
   const auto kept = static_cast<int64_t>(steady.size());
   const double steady_s = seconds_of(steady, ops_per_sample);
-  if (steady_s < rule.least_s && elapsed_s < rule.most_s) return decision;
+  if (!last && steady_s < rule.least_s) return decision;
 
+  const bool enough = kept >= rule.least_samples;
+  if (const auto modes = two_modes(steady)) {
+    decision.caveat = Caveat::bimodal;
+    if (enough && modes_tight(steady, *modes, rule)) decision.verdict = Verdict::precise;
+    return decision;
+  }
   decision.interval = median_interval(steady, rule.confidence);
   if (decision.interval) {
-    const bool tight = decision.interval->width() <= 2 * rule.target * *median(steady);
+    const double half_width = decision.interval->width() / 2 / *median(steady);
+    const bool tight = half_width <= rule.target;
     decision.caveat = tight ? Caveat::none : Caveat::imprecise;
-    if (tight && kept >= rule.least_samples) decision.verdict = Verdict::precise;
-  } else {
-    const bool few = static_cast<double>(kept) < kLeastEffectiveSize;
-    decision.caveat = few ? Caveat::few_samples : Caveat::autocorrelated;
-    if (few && sample_s >= rule.long_sample_s && kept >= rule.few_samples &&
-        all_within(steady, rule.target)) {
+    if (tight && enough && no_slow_change(rule, steady, half_width, steady_s)) {
       decision.verdict = Verdict::precise;
     }
+    return decision;
+  }
+  const bool few = static_cast<double>(kept) < kLeastEffectiveSize;
+  decision.caveat = few ? Caveat::few_samples : Caveat::autocorrelated;
+  if (few && sample_s >= rule.long_sample_s && kept >= rule.few_samples &&
+      all_within(steady, rule.target)) {
+    decision.verdict = Verdict::precise;
   }
   return decision;
 }

@@ -20,6 +20,7 @@ struct StoppingRule {
   double warm_up_s = 4.5;      // steady by then, or `not_steady`: min(10 s, 30 % of most_s)
   int64_t few_samples = 6;     // samples of long_sample_s or more may stop here, if all of them lie
   double long_sample_s = 0.1;  // within ± target: there is no interval for so few
+  double slowest_s = 1;        // time constant of the slowest warm-up to be excluded
   SteadyRule steady;
 
   // The sampler's own proportions for a round that may last `seconds`.
@@ -29,7 +30,9 @@ struct StoppingRule {
 enum class Verdict { go_on, precise, out_of_time };
 
 // Why there is no interval, or one wider than the target. Names of the row's flags.
-enum class Caveat { none, few_samples, autocorrelated, imprecise, not_steady };
+// With two modes the median is no stable number and has no interval; the round is precise once each
+// mode's own median is.
+enum class Caveat { none, few_samples, autocorrelated, imprecise, not_steady, bimodal };
 
 struct Decision {
   Verdict verdict = Verdict::go_on;

@@ -28,7 +28,7 @@ struct Summary {
   double mad = 0;              // median absolute deviation, not scaled
   double robust_cv = 0;        // 1.4826 · MAD / median; a fraction
   double autocorrelation = 0;  // lag 1, in the order given, at least 0
-  double n_eff = 0;            // n·(1-r)/(1+r)
+  double n_eff = 0;            // samples that independent ones are worth: see autocorrelation.h
   Outliers outliers;
 
   bool operator==(const Summary&) const = default;
