@@ -7,6 +7,9 @@ add_library(ridge_options INTERFACE)
 target_include_directories(ridge_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(ridge_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                                                -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(ridge_options INTERFACE -Wno-restrict)  # false alarms: GCC bug 105651
+endif()
 if(RIDGE_SANITIZE)
   target_compile_options(ridge_options INTERFACE -fsanitize=${RIDGE_SANITIZE}
                                                  -fno-sanitize-recover=all -fno-omit-frame-pointer)

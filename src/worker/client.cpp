@@ -1,0 +1,294 @@
+#include "worker/client.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+namespace ridge {
+namespace {
+
+constexpr size_t kMostLine = size_t{16} << 20;
+constexpr size_t kStderrKept = 4096;
+constexpr size_t kStderrLines = 12;
+constexpr int kMostStrangers = 100;
+#ifdef MSG_NOSIGNAL
+constexpr int kNoSignal = MSG_NOSIGNAL;
+#else
+constexpr int kNoSignal = 0;  // macOS: main ignores SIGPIPE
+#endif
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string excerpt(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, 60)) out += (c >= ' ' && c < 127) ? c : '.';
+  return out + (text.size() > 60 ? "…" : "");
+}
+
+}  // namespace
+
+Result<Client> Client::start(const std::string& executable, uint64_t seed, double deadline_s) {
+  auto process = Process::start({executable});
+  if (!process) return process.error();
+  Client client(*std::move(process));
+  Json request = Json::object();
+  request.set("protocol", Json(Json::Array{Json(protocol::kVersion)})).set("seed", seed);
+  auto reply = client.call("hello", std::move(request), deadline_s);
+  if (!reply) return reply.error();
+  auto hello = protocol::parse_hello(*reply);
+  if (!hello) return client.give_up(hello.error().message);
+  client.hello_ = *std::move(hello);
+  return client;
+}
+
+std::vector<std::string> Client::stderr_tail() {
+  read_stderr();
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < stderr_text_.size();) {
+    const size_t end = std::min(stderr_text_.find('\n', begin), stderr_text_.size());
+    if (end > begin)
+      lines.push_back(stderr_text_.substr(begin, std::min<size_t>(end - begin, 500)));
+    begin = end + 1;
+  }
+  if (lines.size() > kStderrLines) lines.erase(lines.begin(), lines.end() - kStderrLines);
+  return lines;
+}
+
+void Client::read_stderr() {
+  char buffer[8192];
+  // A flood must not keep us here: what does not fit is for the next time.
+  for (int i = 0; i < 64; ++i) {
+    const ssize_t got = ::read(process_.err(), buffer, sizeof buffer);
+    if (got <= 0) return;
+    stderr_text_.append(buffer, static_cast<size_t>(got));
+    if (stderr_text_.size() > 2 * kStderrKept) {
+      stderr_text_.erase(0, stderr_text_.size() - kStderrKept);
+    }
+  }
+}
+
+bool Client::pump(double seconds) {
+  pollfd fds[2] = {{process_.out(), POLLIN, 0}, {process_.err(), POLLIN, 0}};
+  const int wait_ms = static_cast<int>(std::clamp(seconds * 1000, 1.0, 200.0));
+  if (::poll(fds, 2, wait_ms) <= 0) return true;
+  if (fds[1].revents & POLLIN) read_stderr();
+  if (!(fds[0].revents & (POLLIN | POLLHUP | POLLERR))) {
+    // stderr has ended but stdout has not: poll would return at once, for ever.
+    if (fds[1].revents & POLLHUP) ::poll(fds, 1, wait_ms);
+    return true;
+  }
+  char buffer[1 << 16];
+  const ssize_t got = ::read(process_.out(), buffer, sizeof buffer);
+  if (got > 0) pending_.append(buffer, static_cast<size_t>(got));
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+Error Client::give_up(const std::string& why) {
+  broken_ = true;
+  process_.kill();
+  process_.wait(5);
+  return Error{why};
+}
+
+Result<int64_t> Client::send(std::string_view verb, Json request) {
+  if (broken_) return Error{"the worker is gone"};
+  const int64_t id = next_id_++;
+  Json line = Json::object();
+  line.set("id", id).set("do", verb);
+  for (auto& [key, value] : request.as_object()) line.set(key, std::move(value));
+  std::string text = line.dump() + "\n";
+  const double until = seconds_now() + 10;
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t wrote = ::send(process_.in(), text.data() + done, text.size() - done, kNoSignal);
+    if (wrote > 0) {
+      done += static_cast<size_t>(wrote);
+    } else if (errno == EAGAIN) {
+      if (seconds_now() > until) return give_up(fmt::format("{}: took no input for 10 s", verb));
+      pump(0.01);  // it may wait for us to read
+    } else if (errno != EINTR) {
+      break;  // gone: the reply that does not come will tell how
+    }
+  }
+  return id;
+}
+
+Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
+  mine = false;
+  auto json = Json::parse(line);
+  if (!json || !json->is_object()) {
+    return give_up(fmt::format("wrote what is no message: '{}'", excerpt(line)));
+  }
+  const Json* their_id = json->find("id");
+  if (their_id && their_id->is_int() && their_id->as_int() == id) {
+    mine = true;
+    return json;
+  }
+  // A late answer to a cancel is nothing odd; many are.
+  if (++strangers_ > kMostStrangers) {
+    return give_up(fmt::format("answers requests that nobody made: '{}'", excerpt(line)));
+  }
+  return Json();
+}
+
+Result<Json> Client::receive(int64_t id, double deadline_s) {
+  const double until = seconds_now() + deadline_s;
+  while (true) {
+    const size_t end = pending_.find('\n', scanned_);
+    if (end != std::string::npos) {
+      const std::string line = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      scanned_ = 0;
+      if (line.find_first_not_of(" \r") == std::string::npos) continue;
+      bool mine = false;
+      auto message = take_line(line, id, mine);
+      if (!message || mine) return message;
+      continue;
+    }
+    scanned_ = pending_.size();
+    if (pending_.size() > kMostLine) {
+      return give_up(fmt::format("wrote a line of more than {} MiB", kMostLine >> 20));
+    }
+    if (interrupted_ && interrupted_()) return give_up("interrupted");
+    const double left = until - seconds_now();
+    if (left <= 0) {
+      return give_up(strangers_ > 0
+                         ? fmt::format("no answer within {:.0f} s (but {} to requests that nobody "
+                                       "made)",
+                                       deadline_s, strangers_)
+                         : fmt::format("no answer within {:.0f} s", deadline_s));
+    }
+    if (!pump(left)) {
+      const auto how = process_.wait(2);
+      const bool half = !pending_.empty();
+      return give_up(how.value_or("closed its stdout") +
+                     (half ? fmt::format(" after half a line: '{}'", excerpt(pending_)) : ""));
+    }
+  }
+}
+
+Result<Json> Client::call(std::string_view verb, Json request, double deadline_s) {
+  auto id = send(verb, std::move(request));
+  if (!id) return id.error();
+  auto reply = receive(*id, deadline_s);
+  if (!reply) return reply.error().in(std::string(verb));
+  if (const Json* error = reply->find("error")) {
+    return Error{error->is_string() ? error->as_string() : error->dump()}.in(std::string(verb));
+  }
+  return reply;
+}
+
+Result<std::vector<std::optional<std::string>>> Client::supports(
+    const std::vector<protocol::Prepare>& questions, double deadline_s) {
+  Json list = Json::array();
+  for (const auto& question : questions) list.push(protocol::to_json(question));
+  auto reply = call("supports", Json::object().set("list", std::move(list)), deadline_s);
+  if (!reply) return reply.error();
+  const Json* answers = reply->find("supports");
+  if (!answers || !answers->is_array() || answers->as_array().size() != questions.size()) {
+    return give_up("supports: the answers are not as many as the questions");
+  }
+  std::vector<std::optional<std::string>> out;
+  for (const Json& answer : answers->as_array()) {
+    out.push_back(answer.is_null()     ? std::nullopt
+                  : answer.is_string() ? std::optional(answer.as_string())
+                                       : std::optional<std::string>("no reason given"));
+  }
+  return out;
+}
+
+Result<protocol::Prepared> Client::prepare(const protocol::Prepare& request, double deadline_s) {
+  auto reply = call("prepare", protocol::to_json(request), deadline_s);
+  if (!reply) return reply.error();
+  auto prepared = protocol::parse_prepared(*reply);
+  if (!prepared) return give_up(prepared.error().message);
+  return prepared;
+}
+
+Result<protocol::Checked> Client::check(const protocol::Check& request, double deadline_s) {
+  auto reply = call("check", protocol::to_json(request), deadline_s);
+  if (!reply) return reply.error();
+  auto checked = protocol::parse_checked(*reply);
+  if (!checked) return give_up(checked.error().message);
+  if (checked->values.size() != request.elements.size()) {
+    return give_up(fmt::format("check: {} values for {} elements", checked->values.size(),
+                               request.elements.size()));
+  }
+  return checked;
+}
+
+Result<Client::TimeReply> Client::time(const protocol::Time& request, const More& more,
+                                       double silence_s) {
+  const double asked = seconds_now();
+  auto id = send("time", protocol::to_json(request));
+  if (!id) return id.error();
+  std::optional<double> started;
+  bool cancelled = false;
+  double last_end = 0;
+  while (true) {
+    auto message = receive(*id, silence_s);
+    if (!message) return message.error().in("time");
+    if (const Json* error = message->find("error")) {
+      return Error{error->is_string() ? error->as_string() : error->dump()}.in("time");
+    }
+    const Json* event = message->find("event");
+    const double now = seconds_now();
+    if (!event) {
+      auto timed = protocol::parse_timed(*message);
+      if (!timed) return give_up(timed.error().message);
+      if (!started) return give_up("time: replied without having started");
+      return TimeReply{*std::move(timed), (now - *started) * 1e9, (*started - asked) * 1e9};
+    }
+    if (now - asked > request.most_ns / 1e9 + 2 * silence_s) {
+      return give_up("time: does not stop");
+    }
+    if (*event == Json("started")) {
+      started = now;
+    } else if (*event == Json("samples")) {
+      auto samples = protocol::parse_samples(*message);
+      if (!samples) return give_up("time: " + samples.error().message);
+      for (size_t i = 0; i < samples->host_ns.size(); ++i) {
+        // 1 ns of slack: the numbers went through text.
+        if (samples->start_ns[i] + 1 < last_end) return give_up("time: samples overlap");
+        last_end = samples->start_ns[i] + samples->host_ns[i];
+      }
+      if (!started) return give_up("time: samples before it has started");
+      if (!more(*samples) && !cancelled) {
+        cancelled = true;
+        if (auto sent = send("cancel", Json::object().set("cancel", *id)); !sent) {
+          return sent.error();
+        }
+      }
+    }
+  }
+}
+
+Result<void> Client::park(double deadline_s) {
+  auto reply = call("park", Json::object(), deadline_s);
+  if (!reply) return reply.error();
+  return {};
+}
+
+Result<void> Client::release(int64_t handle, double deadline_s) {
+  auto reply = call("release", Json::object().set("handle", handle), deadline_s);
+  if (!reply) return reply.error();
+  return {};
+}
+
+void Client::bye() {
+  if (broken_) return;
+  interrupted_ = nullptr;
+  (void)call("bye", Json::object(), 1);
+  process_.close_in();
+  if (!process_.wait(1)) process_.kill();
+  broken_ = true;
+}
+
+}  // namespace ridge

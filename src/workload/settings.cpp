@@ -28,7 +28,7 @@ void read_enum(Fields& fields, std::string_view key, const std::array<std::strin
 
 }  // namespace
 
-std::string_view name(Cache cache) { return kCache.at(static_cast<size_t>(cache)); }
+std::string_view name(CacheMode cache) { return kCache.at(static_cast<size_t>(cache)); }
 std::string_view name(Timing timing) { return kTiming.at(static_cast<size_t>(timing)); }
 std::string_view name(Form form) { return kForm.at(static_cast<size_t>(form)); }
 

@@ -11,7 +11,7 @@ namespace ridge {
 // Where the operands are when an op starts. cold: the ops rotate through so many copies of every
 // tensor that none is left in the last-level cache; hot: one copy, used again and again; warm:
 // what lies between, which nobody asks for but a row may turn out to be.
-enum class Cache { cold, warm, hot };
+enum class CacheMode { cold, warm, hot };
 
 // isolated: one op a sample, waited for; pipelined: many ops submitted, waited for once.
 enum class Timing { isolated, pipelined };
@@ -19,13 +19,13 @@ enum class Timing { isolated, pipelined };
 // plain: operands in row-major order; packed: weights laid out beforehand as the library likes.
 enum class Form { plain, packed };
 
-std::string_view name(Cache cache);
+std::string_view name(CacheMode cache);
 std::string_view name(Timing timing);
 std::string_view name(Form form);
 
 // How a Workload is run. Part of the row's key, not of the work's.
 struct Settings {
-  Cache cache = Cache::cold;
+  CacheMode cache = CacheMode::cold;
   Timing timing = Timing::pipelined;
   Form form = Form::plain;
   int threads = 0;     // 0: one a physical core

@@ -61,8 +61,8 @@ std::vector<double> HostOp::read(std::string_view tensor, int64_t copy,
   return values;
 }
 
-int64_t rotation_copies(Cache cache, int64_t footprint, int64_t cache_bytes, int64_t memory_bytes) {
-  if (cache == Cache::hot || footprint < 1) return 1;
+int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes, int64_t memory_bytes) {
+  if (cache == CacheMode::hot || footprint < 1) return 1;
   // An op that streams through 16 caches leaves at most a sixteenth of itself behind.
   if (footprint >= 16 * std::max<int64_t>(cache_bytes, 1)) return 1;
   const int64_t wanted = std::max<int64_t>(2, (2 * cache_bytes + footprint - 1) / footprint + 1);

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "report/formats.h"
+
+namespace ridge::cli {
+
+// Exit codes, as the documentation promises them.
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;  // a benchmark failed or was incorrect
+inline constexpr int kUsage = 2;
+inline constexpr int kUnstable = 3;  // with --strict
+inline constexpr int kInterrupted = 130;
+
+// Which work on which workers: shared by run, check and list.
+struct Choice {
+  std::string suite = "quick";
+  std::vector<std::string> works;  // JSON, each as an item of a suite; instead of the suite
+  std::string filter;              // regular expression on the row_key
+  std::vector<std::string> workers, devices;
+};
+
+struct RunArgs {
+  Choice choice;
+  std::string budget;
+  bool fast = false, rigorous = false, dry_run = false, strict = false;
+  std::optional<int> rounds;
+  uint64_t seed = 1;
+  std::string format = "md";
+  std::string out = "results";
+  double deadline_s = 60;
+};
+
+struct CheckArgs {
+  Choice choice{.suite = "conformance"};
+  std::string format = "md";
+  uint64_t seed = 1;
+  double deadline_s = 60;
+};
+
+struct ListArgs {
+  std::string suite;
+  std::string format = "md";
+};
+
+struct InfoArgs {
+  std::string format = "md";
+};
+
+struct ShowArgs {
+  std::vector<std::string> files;
+  std::string format = "md";
+};
+
+int run(const RunArgs& args, const Context& context);
+int check(const CheckArgs& args, const Context& context);
+int list(const ListArgs& args, const Context& context);
+int info(const InfoArgs& args, const Context& context);
+int show(const ShowArgs& args, const Context& context);
+
+}  // namespace ridge::cli

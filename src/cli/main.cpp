@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+#include "cli/commands.h"
+
+extern char** environ;
+
+namespace ridge::cli {
+namespace {
+
+std::filesystem::path own_path(const char* argv0) {
+#ifdef __APPLE__
+  char buffer[4096];
+  uint32_t size = sizeof buffer;
+  if (_NSGetExecutablePath(buffer, &size) == 0) return std::filesystem::canonical(buffer);
+#endif
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::absolute(argv0) : path;
+}
+
+Context make_context(int argc, char** argv) {
+  Context context;
+  context.argv.assign(argv, argv + argc);
+  for (char** entry = environ; entry && *entry; ++entry) context.environment.emplace_back(*entry);
+  const auto prefix = own_path(argv[0]).parent_path().parent_path();
+  context.libexec = (prefix / "libexec").string();
+  context.data = (prefix / "share" / "ridgepoint" / "data").string();
+  return context;
+}
+
+void add_format(CLI::App* command, std::string& format, const std::string& known) {
+  command->add_option("-o,--format", format, "what is written to stdout: " + known)
+      ->envname("RIDGE_FORMAT")
+      ->capture_default_str();
+}
+
+void add_choice(CLI::App* command, Choice& choice) {
+  command->add_option("--suite", choice.suite, "a suite's name (`ridge list`) or a .json file")
+      ->envname("RIDGE_SUITE")
+      ->capture_default_str();
+  command->add_option("--work", choice.works,
+                      "one item as JSON, instead of a suite: '{\"kind\": \"gemm\", …}'");
+  command
+      ->add_option("--filter", choice.filter, "only rows whose key this regular expression finds")
+      ->envname("RIDGE_FILTER");
+  command->add_option("--worker", choice.workers, "only these workers; comma or repeat")
+      ->delimiter(',')
+      ->envname("RIDGE_WORKER");
+  command->add_option("--device", choice.devices, "only these devices; comma or repeat")
+      ->delimiter(',')
+      ->envname("RIDGE_DEVICE");
+}
+
+void add_run(CLI::App& app, RunArgs& args) {
+  CLI::App* command = app.add_subcommand("run", "measure this machine");
+  add_choice(command, args.choice);
+  add_format(command, args.format, std::string(kFormats));
+  command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
+      ->envname("RIDGE_BUDGET");
+  command->add_flag("--fast", args.fast, "a third of the time, wider intervals");
+  command->add_flag("--rigorous", args.rigorous, "four times the time, narrower intervals");
+  command->add_option("--rounds", args.rounds, "visits to each row, each in a fresh worker")
+      ->envname("RIDGE_ROUNDS");
+  command->add_option("--seed", args.seed, "of inputs and order")
+      ->envname("RIDGE_SEED")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command->add_flag("--dry-run,-n", args.dry_run, "show what would be measured");
+  command->add_flag("--strict", args.strict, "exit with 3 where a row is unstable");
+  command->add_option("--out", args.out, "folder of the run file")
+      ->envname("RIDGE_OUT")
+      ->capture_default_str();
+  command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+}
+
+void add_check(CLI::App& app, CheckArgs& args) {
+  CLI::App* command =
+      app.add_subcommand("check", "do the workers found here compute the right answers?");
+  add_choice(command, args.choice);
+  add_format(command, args.format, std::string(kFormats));
+  command->add_option("--seed", args.seed, "of inputs")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+}
+
+int dispatch(int argc, char** argv) {
+  const Context context = make_context(argc, argv);
+  CLI::App app{
+      "Ridgepoint: what this machine can do for machine learning, and why.\n"
+      "Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 a benchmark failed or\n"
+      "was incorrect, 2 usage, 3 unstable with --strict, 130 interrupted."};
+  app.name("ridge");
+  app.set_version_flag("--version", version_text());
+  app.require_subcommand(1);
+
+  RunArgs run_args;
+  CheckArgs check_args;
+  ListArgs list_args;
+  InfoArgs info_args;
+  ShowArgs show_args;
+  add_run(app, run_args);
+  CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
+  add_format(info_command, info_args.format, "md, json");
+  CLI::App* list_command =
+      app.add_subcommand("list", "workers, suites and kinds of work there are");
+  list_command->add_option("--suite", list_args.suite, "the keys of this suite's items");
+  add_format(list_command, list_args.format, "md, json");
+  add_check(app, check_args);
+  CLI::App* show_command = app.add_subcommand("show", "print stored runs");
+  show_command->add_option("FILE", show_args.files, "run files")->required();
+  add_format(show_command, show_args.format, std::string(kFormats));
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      return app.exit(error);  // --help, --version
+    }
+    return complain(std::string(error.what()) + " (ridge --help tells more)", kUsage);
+  }
+  catch_signals();
+  if (app.got_subcommand("run")) return run(run_args, context);
+  if (app.got_subcommand("info")) return info(info_args, context);
+  if (app.got_subcommand("list")) return list(list_args, context);
+  if (app.got_subcommand("check")) return check(check_args, context);
+  return show(show_args, context);
+}
+
+}  // namespace
+}  // namespace ridge::cli
+
+int main(int argc, char** argv) try {
+  return ridge::cli::dispatch(argc, argv);
+} catch (const std::exception& error) {
+  fmt::print(stderr, "ridge: internal error: {}\n", error.what());
+  return 70;
+}

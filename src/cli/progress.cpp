@@ -1,0 +1,38 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "base/units.h"
+
+namespace ridge::cli {
+
+Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
+  if (shown_ && terminal_) fmt::print(stderr, "\r\x1b[K");
+  shown_ = false;
+}
+
+void Progress::update(double eta_s, size_t done, size_t all, const std::string& now) {
+  const double t =
+      std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  if (t - last_s_ < (terminal_ ? 0.5 : 10)) return;
+  last_s_ = t;
+  const std::string line =
+      fmt::format("{}/{}  {} left  {:.40}", done, all, show_duration(eta_s), now);
+  if (terminal_) {
+    fmt::print(stderr, "\r\x1b[K{}", line);
+  } else {
+    fmt::print(stderr, "ridge: {}\n", line);
+  }
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+}  // namespace ridge::cli

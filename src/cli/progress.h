@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace ridge::cli {
+
+// The line on stderr that says what is measured and how long it will still take: rewritten in place
+// on a terminal, a new line every ten seconds elsewhere. On the same 2 cores as the measured
+// worker, so it writes rarely.
+class Progress {
+ public:
+  Progress();
+  ~Progress();
+  void update(double eta_s, size_t done, size_t all, const std::string& now);
+  void clear();  // before anything else is printed
+
+ private:
+  bool terminal_;
+  double last_s_ = 0;
+  bool shown_ = false;
+};
+
+}  // namespace ridge::cli

@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "machine/machine.h"
+#include "measure/runner.h"
+#include "report/headlines.h"
+#include "report/table.h"
+
+namespace ridge::cli {
+namespace {
+
+Result<Effort> effort_of(const RunArgs& args, const Suite& suite, size_t rows) {
+  Effort effort;
+  if (args.fast && args.rigorous) return Error{"--fast and --rigorous exclude each other"};
+  const double scale = args.fast ? 0.35 : args.rigorous ? 4 : 1;
+  effort.seconds =
+      scale * std::min(suite.seconds_per_row * static_cast<double>(rows), suite.most_seconds);
+  if (!args.budget.empty()) {
+    auto budget = parse_duration(args.budget);
+    if (!budget) return budget.error().in("--budget");
+    if (*budget <= 0) return Error{"--budget must be above 0"};
+    effort.seconds = *budget;
+  }
+  effort.rounds = args.rounds.value_or(args.fast       ? std::min(3, suite.rounds)
+                                       : args.rigorous ? 2 * suite.rounds
+                                                       : suite.rounds);
+  if (effort.rounds < 1 || effort.rounds > 1000) return Error{"--rounds must lie in 1 to 1000"};
+  effort.round_target = args.fast ? 0.03 : args.rigorous ? 0.005 : 0.01;
+  effort.row_target = args.fast ? 0.10 : args.rigorous ? 0.02 : 0.05;
+  effort.deadline_s = args.deadline_s;
+  effort.seed = args.seed;
+  return effort;
+}
+
+Json settings_json(const RunArgs& args, const Suite& suite, const Effort& effort) {
+  Json json = Json::object();
+  json.set("suite", suite.name).set("filter", args.choice.filter).set("seed", effort.seed);
+  json.set("rounds", effort.rounds).set("budget_s", effort.seconds);
+  json.set("round_target", effort.round_target).set("row_target", effort.row_target);
+  return json;
+}
+
+Header header_of(const RunArgs& args, const Context& context, const Suite& suite,
+                 const Plan& plan) {
+  Header header;
+  header.id = new_run_id();
+  header.started_utc = utc_now();
+  header.argv = context.argv;
+  const Machine machine = discover({.environment = context.environment});
+  header.machine_key = machine_key(machine);
+  header.machine = to_json(machine);
+  header.tool = tool_json();
+  header.settings = settings_json(args, suite, plan.effort);
+  for (const FoundWorker& worker : plan.workers) {
+    Json hello = protocol::to_json(worker.hello);
+    hello.set("worker", worker.file.name);
+    if (!worker.broken.empty()) hello.set("broken", worker.broken);
+    header.workers.push(std::move(hello));
+  }
+  return header;
+}
+
+std::string dry_run_text(const Plan& plan) {
+  Table table({"row", "model FLOPs", "bytes", "what"}, {false, true, true, false});
+  for (const PlannedRow& row : plan.rows) {
+    const Cost c = cost(row.work, row.settings);
+    table.add({row_key(row.work, row.settings, plan.workers[row.worker].file.name, row.device),
+               fmt::format("{:.3g}", c.model_flops),
+               show_bytes(static_cast<int64_t>(c.bytes_read + c.bytes_written)),
+               row.skip ? fmt::format("{}: {}", name(row.skip_status), *row.skip) : "measure"});
+  }
+  return table.markdown();
+}
+
+// Exit code of what was measured.
+int judge(const std::vector<Row>& rows, const RunArgs& args, bool was_interrupted) {
+  if (was_interrupted) return kInterrupted;
+  bool unstable = false;
+  for (const Row& row : rows) {
+    if (row.status == Status::failed || row.status == Status::incorrect) return kFailed;
+    for (const Flag flag : {Flag::imprecise, Flag::drift, Flag::bimodal, Flag::not_steady}) {
+      unstable = unstable || row.has(flag);
+    }
+  }
+  return args.strict && unstable ? kUnstable : kOk;
+}
+
+// Keeps what is measured: in the run file as it comes, and a complaint, once, where it cannot.
+class Keeper {
+ public:
+  explicit Keeper(RunWriter* writer) : writer_(writer) {}
+
+  template <class T>
+  void keep(const T& what) {
+    if (!writer_) return;
+    auto kept = writer_->add(what);
+    if (!kept && !complained_) complain(kept.error().message + "; measuring goes on", kFailed);
+    complained_ = complained_ || !kept;
+  }
+  bool lost_some() const { return complained_; }
+
+ private:
+  RunWriter* writer_;
+  bool complained_ = false;
+};
+
+}  // namespace
+
+int run(const RunArgs& args, const Context& context) {
+  const auto format = parse_format(args.format);
+  if (!format) {
+    return complain(fmt::format("--format '{}' (known: {})", args.format, kFormats), kUsage);
+  }
+  auto resolved = resolve(args.choice, context);
+  if (!resolved) return complain(resolved.error().message, kUsage);
+  auto effort = effort_of(args, resolved->suite, resolved->suite.items.size());
+  if (!effort) return complain(effort.error().message, kUsage);
+  Plan plan = make_plan(resolved->query, *effort);
+  if (auto valid = validate_plan(plan, args.choice); !valid) {
+    return complain(valid.error().message, kUsage);
+  }
+  const auto measured =
+      std::count_if(plan.rows.begin(), plan.rows.end(), [](const auto& row) { return !row.skip; });
+  plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(measured));
+  if (args.dry_run) return print_result(dry_run_text(plan)) ? kOk : kFailed;
+
+  const Header header = header_of(args, context, resolved->suite, plan);
+  auto writer = RunWriter::create(args.out, header);
+  if (!writer) return complain(writer.error().message, kUsage);
+  Keeper keeper(&*writer);
+  Progress progress;
+  Listener listener;
+  bool announced = false;
+  listener.progress = [&](double eta_s, size_t done, size_t all, const std::string& now) {
+    if (!announced) {
+      fmt::print(stderr, "ridge: {} rows in {} rounds, about {}; results in {}\n", measured,
+                 plan.effort.rounds, show_duration(eta_s), writer->path());
+      announced = true;
+      return;
+    }
+    progress.update(eta_s, done, all, now);
+  };
+  listener.row = [&](const Row& row) { keeper.keep(row); };
+  listener.samples = [&](const RoundSamples& samples) { keeper.keep(samples); };
+  listener.canary = [&](const Canary& canary) { keeper.keep(canary); };
+
+  Runner runner(plan, listener, interrupted);
+  const RunTotals totals = runner.run();
+  progress.clear();
+
+  Run result;
+  result.header = header;
+  for (Row& row : runner.rows()) {
+    // An interrupted run shows what it has, not what it never came to.
+    if (!totals.interrupted || row.time.rounds > 0) result.rows.push_back(std::move(row));
+  }
+  const Summary summary{utc_now(),    totals.wall_s,      totals.measuring_s,
+                        totals.eta_s, totals.interrupted, totals.noise_floor_percent};
+  if (auto closed = writer->close(summary); !closed) complain(closed.error().message, kFailed);
+  result.summary = summary;
+
+  std::string text = render(result, *format);
+  if (*format == Format::md) text += "\n" + headlines_text(result);
+  const bool printed = print_result(text);
+  fmt::print(stderr, "ridge: {}{} in all, {} of it measuring{}; kept in {}\n",
+             totals.interrupted ? "interrupted after " : "", show_duration(totals.wall_s),
+             show_duration(totals.measuring_s),
+             totals.noise_floor_percent
+                 ? fmt::format("; noise floor ±{:.1f} %", *totals.noise_floor_percent)
+                 : "",
+             writer->path());
+  if (!printed || keeper.lost_some()) return kFailed;
+  return judge(result.rows, args, totals.interrupted);
+}
+
+}  // namespace ridge::cli

@@ -1,0 +1,206 @@
+#include "measure/assemble.h"
+
+#include <algorithm>
+#include <span>
+
+#include "stats/drift.h"
+#include "stats/interval.h"
+#include "stats/modes.h"
+#include "stats/quantile.h"
+#include "stats/summary.h"
+
+namespace ridge {
+namespace {
+
+constexpr double kManyOutliers = 0.05;
+
+struct Steady {
+  std::vector<double> at_s;  // of all rounds, one behind the other
+  std::vector<double> pooled;
+  std::vector<std::span<const double>> rounds;
+  std::vector<std::span<const double>> times;
+};
+
+Steady steady_part(const std::vector<KeptRound>& rounds) {
+  Steady out;
+  size_t total = 0;
+  for (const KeptRound& round : rounds) total += round.outcome.ns.size();
+  out.at_s.reserve(total);  // the spans below point into these
+  out.pooled.reserve(total);
+  for (const KeptRound& round : rounds) {
+    const RoundOutcome& o = round.outcome;
+    const size_t begin = out.pooled.size();
+    for (auto i = static_cast<size_t>(o.first_steady); i < o.ns.size(); ++i) {
+      out.pooled.push_back(o.ns[i]);
+      out.at_s.push_back(round.at_s + o.start_ns[i] * 1e-9);
+    }
+    const size_t count = out.pooled.size() - begin;
+    if (count == 0) continue;
+    out.rounds.emplace_back(out.pooled.data() + begin, count);
+    out.times.emplace_back(out.at_s.data() + begin, count);
+  }
+  return out;
+}
+
+// Spread and correlation are those within rounds; a process's own bias is in the interval already.
+void describe_samples(const Steady& steady, TimeSummary& time) {
+  if (const auto all = stats::summarize(steady.pooled)) {
+    time.n = all->n;
+    time.min_ns = all->min;
+    time.q1_ns = all->q1;
+    time.q3_ns = all->q3;
+    time.p90_ns = all->p90;
+    time.p95_ns = all->p95;
+    time.p99_ns = all->p99;
+    time.max_ns = all->max;
+  }
+  std::vector<double> mads, cvs, correlations;
+  double n_eff = 0;
+  for (const auto round : steady.rounds) {
+    const auto summary = stats::summarize(round);
+    if (!summary) continue;
+    mads.push_back(summary->mad);
+    cvs.push_back(summary->robust_cv);
+    correlations.push_back(summary->autocorrelation);
+    n_eff += summary->n_eff;
+    time.outliers_mild += summary->outliers.mild;
+    time.outliers_severe += summary->outliers.extreme;
+  }
+  time.mad_ns = stats::median(mads);
+  time.robust_cv = stats::median(cvs);
+  time.autocorrelation = stats::median(correlations);
+  time.n_eff = n_eff;
+}
+
+void estimate(const Steady& steady, const std::vector<KeptRound>& rounds, Row& row) {
+  TimeSummary& time = row.time;
+  for (const auto round : steady.rounds) time.round_medians_ns.push_back(*stats::median(round));
+  if (const auto between = stats::between_rounds_interval(time.round_medians_ns)) {
+    time.median_ns = between->value;
+    time.ci_low_ns = between->interval.lo;
+    time.ci_high_ns = between->interval.hi;
+  } else {
+    // One or two rounds cannot say where the next run will fall: no interval.
+    time.median_ns = stats::median(time.round_medians_ns);
+    const bool correlated = std::any_of(rounds.begin(), rounds.end(), [](const KeptRound& r) {
+      return r.outcome.caveat == stats::Caveat::autocorrelated;
+    });
+    row.add(correlated ? Flag::autocorrelated : Flag::few_samples);
+  }
+}
+
+void look_for_change(const Steady& steady, Row& row) {
+  std::vector<stats::RoundSeries> series;
+  for (size_t i = 0; i < steady.rounds.size(); ++i) {
+    series.push_back({steady.rounds[i], steady.times[i]});
+  }
+  const stats::Drift drift = stats::drift_over(series);
+  const auto& change = drift.across ? drift.across : drift.within;
+  if (change) {
+    row.time.drift_percent = 100 * change->value;
+    row.time.drift_ci_low_percent = 100 * change->interval.lo;
+    row.time.drift_ci_high_percent = 100 * change->interval.hi;
+  }
+  if (drift.flagged) row.add(Flag::drift);
+  if (const auto modes = stats::two_modes_over(steady.rounds)) {
+    row.time.mode_low_ns = modes->modes.fast.median;
+    row.time.mode_high_ns = modes->modes.slow.median;
+    row.add(Flag::bimodal);
+  }
+}
+
+void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
+  double warmup_s = 0;
+  size_t not_steady = 0;
+  for (const auto& [o, at_s] : rounds) {
+    row.time.rounds += 1;
+    row.time.warmup_samples += o.first_steady;
+    for (int64_t i = 0; i < o.first_steady; ++i) {
+      warmup_s += o.ns[static_cast<size_t>(i)] * static_cast<double>(o.ops_per_sample) * 1e-9;
+    }
+    not_steady += o.caveat == stats::Caveat::not_steady;
+    if (o.timer_limited) row.add(Flag::timer_limited);
+    if (o.cache_not_cold) row.add(Flag::cache_not_cold);
+    row.bytes_peak = std::max(row.bytes_peak, o.bytes_peak);
+    row.check.elements += o.check.elements;
+    row.check.worst = std::max(row.check.worst, o.check.worst);
+    if (row.check.verdict == CheckOutcome::Verdict::not_run) row.check.verdict = o.check.verdict;
+  }
+  if (2 * not_steady > rounds.size()) row.add(Flag::not_steady);
+  const RoundOutcome& first = rounds.front().outcome;
+  row.time.warmup_s = warmup_s / static_cast<double>(rounds.size());
+  row.time.ops_per_sample = first.ops_per_sample;
+  row.time.first_call_ns = first.first_call_ns;
+  row.time.prepare_ns = first.prepared.prepare_ns;
+  row.kernel = first.prepared.kernel;
+  row.notes = first.notes;
+  row.executed_dtype = first.prepared.executed_dtype;
+  row.copies = first.prepared.copies;
+  row.bytes_held = first.prepared.bytes_held;
+}
+
+void derive_rate(Row& row) {
+  const double work = row.cost.rate_work() * 1e9;  // per second, from nanoseconds
+  if (!row.time.median_ns || *row.time.median_ns <= 0) return;
+  row.rate.value = work / *row.time.median_ns;
+  if (row.time.ci_low_ns && *row.time.ci_low_ns > 0) {
+    row.rate.ci_low = work / *row.time.ci_high_ns;
+    row.rate.ci_high = work / *row.time.ci_low_ns;
+  }
+}
+
+void end_badly(const RoundOutcome& failure, Row& row) {
+  row.status = failure.status;
+  row.reason = failure.reason;
+  row.stderr_tail = failure.stderr_tail;
+  if (failure.check.verdict == CheckOutcome::Verdict::wrong) row.check = failure.check;
+  if (row.kernel.empty()) row.kernel = failure.prepared.kernel;
+  if (row.status == Status::incorrect) row.add(Flag::incorrect);
+  if (!row.time.round_medians_ns.empty()) {
+    row.reason += " (after " + std::to_string(row.time.rounds) + " good rounds)";
+  }
+  // Rounds that were good stay in the file; a row that ended badly has no rate.
+  row.rate.value = row.rate.ci_low = row.rate.ci_high = std::nullopt;
+}
+
+}  // namespace
+
+Row assemble(const PlannedRow& planned, const std::string& worker, const Effort& effort,
+             const std::vector<KeptRound>& rounds, const std::optional<RoundOutcome>& failure) {
+  Row row;
+  row.work = planned.work;
+  row.settings = planned.settings;
+  row.worker = worker;
+  row.device = planned.device;
+  row.cost = cost(planned.work, planned.settings);
+  row.rate.unit = row.cost.rate_unit;
+  row.status = Status::ok;
+  if (planned.skip) {
+    row.status = planned.skip_status;
+    row.reason = *planned.skip;
+    return row;
+  }
+  if (!rounds.empty()) {
+    const Steady steady = steady_part(rounds);
+    describe_samples(steady, row.time);
+    estimate(steady, rounds, row);
+    look_for_change(steady, row);
+    add_round_facts(rounds, row);
+    derive_rate(row);
+    const auto severe = static_cast<double>(row.time.outliers_severe);
+    if (severe > kManyOutliers * static_cast<double>(row.time.n)) row.add(Flag::outliers);
+    if (relative_half_width(row).value_or(0) > effort.row_target) row.add(Flag::imprecise);
+#ifndef NDEBUG
+    row.add(Flag::debug_build);
+#endif
+  }
+  if (failure) {
+    end_badly(*failure, row);
+  } else if (rounds.empty()) {
+    row.status = Status::failed;
+    row.reason = "not measured: the run ended before";
+  }
+  return row;
+}
+
+}  // namespace ridge

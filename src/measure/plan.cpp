@@ -1,0 +1,79 @@
+#include "measure/plan.h"
+
+#include <algorithm>
+
+#include "worker/client.h"
+
+namespace ridge {
+namespace {
+
+// Says hello, and adds a row for every item and device, with whether it is supported.
+void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effort& effort,
+           std::vector<PlannedRow>& rows) {
+  auto client = Client::start(found.file.path, effort.seed, effort.deadline_s);
+  if (!client) {
+    found.broken = client.error().message;
+    for (const SuiteItem& item : query.items) {
+      if (query.wanted && !query.wanted(row_key(item.work, item.settings, found.file.name, "-"))) {
+        continue;
+      }
+      rows.push_back({.worker = worker,
+                      .device = "-",
+                      .work = item.work,
+                      .settings = item.settings,
+                      .skip = found.broken,
+                      .skip_status = Status::failed});
+    }
+    return;
+  }
+  found.hello = client->hello();
+  std::vector<protocol::Prepare> questions;
+  const size_t first = rows.size();
+  for (const auto& device : found.hello.devices) {
+    if (!query.devices.empty() &&
+        std::find(query.devices.begin(), query.devices.end(), device.id) == query.devices.end()) {
+      continue;
+    }
+    for (const SuiteItem& item : query.items) {
+      if (query.wanted &&
+          !query.wanted(row_key(item.work, item.settings, found.file.name, device.id))) {
+        continue;
+      }
+      questions.push_back({item.work, item.settings, device.id, 0});
+      rows.push_back({.worker = worker,
+                      .device = device.id,
+                      .cache_bytes = device.cache_bytes,
+                      .work = item.work,
+                      .settings = item.settings});
+    }
+  }
+  if (questions.empty()) {
+    client->bye();
+    return;
+  }
+  auto answers = client->supports(questions, effort.deadline_s);
+  if (!answers) {
+    for (size_t i = first; i < rows.size(); ++i) {
+      rows[i].skip = "supports: " + answers.error().message;
+      rows[i].skip_status = Status::failed;
+    }
+    found.stderr_tail = client->stderr_tail();
+    return;
+  }
+  for (size_t i = first; i < rows.size(); ++i) rows[i].skip = (*answers)[i - first];
+  client->bye();
+}
+
+}  // namespace
+
+Plan make_plan(const PlanQuery& query, const Effort& effort) {
+  Plan plan;
+  plan.effort = effort;
+  for (const WorkerFile& file : query.workers) {
+    plan.workers.push_back({file, {}, "", {}});
+    probe(plan.workers.back(), plan.workers.size() - 1, query, effort, plan.rows);
+  }
+  return plan;
+}
+
+}  // namespace ridge

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/row.h"
+#include "worker/find.h"
+#include "worker/protocol.h"
+#include "workload/suite.h"
+
+namespace ridge {
+
+// How long and how exactly to measure.
+struct Effort {
+  int rounds = 5;              // each in a fresh worker, spread over the run
+  double seconds = 100;        // of measuring, in all
+  double round_target = 0.01;  // half-width of a round's median at which it may stop early
+  double row_target = 0.05;    // half-width of a row's interval above which it is `imprecise`
+  double deadline_s = 60;      // for any answer of a worker, beside what the work itself may take
+  uint64_t seed = 1;
+};
+
+// A worker that answered hello, or the reason why it did not.
+struct FoundWorker {
+  WorkerFile file;
+  protocol::Hello hello;
+  std::string broken;  // the reason; empty: it works
+  std::vector<std::string> stderr_tail;
+};
+
+// One row to be measured. `skip` holds why it cannot be.
+struct PlannedRow {
+  size_t worker = 0;  // into Plan::workers
+  std::string device;
+  int64_t cache_bytes = 0;  // of the device: what `cold` has to exceed
+  Workload work;
+  Settings settings;
+  std::optional<std::string> skip;
+  Status skip_status = Status::unsupported;
+  double seconds = 0;     // of a round, timed; set by share_time
+  double op_seconds = 0;  // as guessed beforehand
+};
+
+struct Plan {
+  std::vector<FoundWorker> workers;
+  std::vector<PlannedRow> rows;
+  Effort effort;
+  double canary_seconds = 0;    // of one canary pair
+  double overhead_seconds = 0;  // guessed: all that is not timing
+  double eta_seconds() const;
+};
+
+struct PlanQuery {
+  std::vector<WorkerFile> workers;
+  std::vector<SuiteItem> items;
+  std::vector<std::string> devices;                // none: all
+  std::function<bool(const std::string&)> wanted;  // of a row_key
+};
+
+// Starts every worker once and asks what it is and which items it supports. One row for each item,
+// worker and device; those that a worker does not support stay, with the reason.
+Plan make_plan(const PlanQuery& query, const Effort& effort);
+
+// What the machine does, roughly: enough to guess how long an op takes.
+struct RoughRates {
+  double flop_per_s = 1e10;
+  double byte_per_s = 1e10;
+  double fill_byte_per_s = 4e9;
+};
+
+// Shares effort.seconds among the rows: an equal slice a round, but never less than three ops take.
+void share_time(Plan& plan, const RoughRates& rates);
+
+}  // namespace ridge

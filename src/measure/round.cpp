@@ -1,0 +1,234 @@
+#include "measure/round.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "measure/check.h"
+#include "stats/quantile.h"
+
+namespace ridge {
+namespace {
+
+constexpr double kLeastSampleNs = 1e6;
+constexpr double kLeastTicks = 1000;
+constexpr double kLeastOverheads = 200;
+constexpr int64_t kMostSamples = 20'000;
+constexpr double kCalibrationNs = 2e7;
+constexpr int64_t kAllCopiesUpTo = 48;  // checked after timing; of more, so many by chance
+
+// A worker may be a hundred times slower than a good one before it counts as hanging.
+double patience(const PlannedRow& row, const Effort& effort) {
+  const Cost c = cost(row.work, row.settings);
+  const double bytes = std::max(c.footprint, 2.0 * static_cast<double>(row.cache_bytes));
+  return effort.deadline_s + c.model_flops / 1e9 + bytes / 1e8;
+}
+
+class Round {
+ public:
+  Round(Client& client, const PlannedRow& row, const Effort& effort, const RoundRequest& request)
+      : client_(client),
+        row_(row),
+        effort_(effort),
+        request_(request),
+        patience_s_(patience(row, effort)) {}
+
+  RoundOutcome measure() {
+    if (prepare() && check_before() && calibrate() && time() && check_after()) judge_cache();
+    if (out_.prepared.handle != 0 && client_.alive()) {
+      (void)client_.release(out_.prepared.handle, patience_s_);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // Takes the value out of a worker's answer, or ends the round with what went wrong.
+  template <class T>
+  bool take(Result<T>& answer) {
+    if (answer) return true;
+    fail(Status::failed, answer.error().message);
+    return false;
+  }
+  void fail(Status status, std::string reason) {
+    out_.status = status;
+    out_.reason = std::move(reason);
+    out_.worker_lost = !client_.alive();
+    if (status == Status::failed) out_.stderr_tail = client_.stderr_tail();
+  }
+
+  bool prepare() {
+    auto prepared =
+        client_.prepare({row_.work, row_.settings, row_.device, request_.salt}, patience_s_);
+    if (!take(prepared)) return false;
+    out_.prepared = *std::move(prepared);
+    out_.notes = out_.prepared.notes;
+    if (out_.prepared.unsupported) {
+      fail(Status::unsupported, *out_.prepared.unsupported);
+      return false;
+    }
+    return true;
+  }
+
+  bool check_one(int64_t copy, int64_t want, bool run, uint64_t salt) {
+    CheckRequest check{.handle = out_.prepared.handle,
+                       .inputs = {effort_.seed, salt, copy},
+                       .want = want,
+                       .run = run,
+                       .deadline_s = patience_s_};
+    auto run_ns = check_outputs(client_, row_.work, check, out_.check);
+    if (!take(run_ns)) return false;
+    if (*run_ns) out_.first_call_ns = **run_ns;
+    if (out_.check.verdict != CheckOutcome::Verdict::wrong) return true;
+    fail(Status::incorrect, out_.check.detail);
+    return false;
+  }
+
+  bool check_before() {
+    return !request_.check_first || check_one(0, 256, true, request_.salt * 2 + 1);
+  }
+
+  // How many ops make a sample long enough for the clock.
+  bool calibrate() {
+    out_.ops_per_sample = std::max<int64_t>(request_.ops_per_sample, 1);
+    if (row_.settings.timing == Timing::isolated || request_.ops_per_sample > 0) return true;
+    const auto& hello = client_.hello();
+    const double needed = std::max({kLeastSampleNs, kLeastTicks * hello.clock_tick_ns,
+                                    kLeastOverheads * hello.clock_overhead_ns});
+    if (out_.first_call_ns.value_or(0) > 20 * needed) return true;
+    std::vector<double> ns;
+    auto reply = client_.time(
+        {.handle = out_.prepared.handle,
+         .salt = request_.salt * 2 + 1,
+         .most_samples = 1000,
+         .most_ns = kCalibrationNs},
+        [&](const protocol::Samples& samples) {
+          ns.insert(ns.end(), samples.host_ns.begin(), samples.host_ns.end());
+          return true;
+        },
+        patience_s_);
+    if (!take(reply)) return false;
+    out_.timed_s += reply->wall_ns * 1e-9;
+    out_.fill_s += reply->fill_ns * 1e-9;
+    const double one = std::max(1.0, stats::median(ns).value_or(needed) - hello.clock_overhead_ns);
+    out_.ops_per_sample = std::max<int64_t>(1, std::llround(std::ceil(needed / one)));
+    return true;
+  }
+
+  bool time() {
+    auto rule = stats::StoppingRule::for_budget(request_.seconds, effort_.round_target);
+    rule.least_s = std::min(0.5, 0.7 * request_.seconds);
+    stats::Decision decision;
+    int64_t next_check = rule.few_samples;
+    double measured_ns = 0;
+    const double overhead = client_.hello().clock_overhead_ns;
+    const auto ops = static_cast<double>(out_.ops_per_sample);
+    auto reply = client_.time(
+        {.handle = out_.prepared.handle,
+         .salt = request_.salt * 2,
+         .ops_per_sample = out_.ops_per_sample,
+         .most_samples = kMostSamples,
+         .most_ns = request_.seconds * 1e9},
+        [&](const protocol::Samples& samples) {
+          const bool on_device = !samples.device_ns.empty();
+          for (size_t i = 0; i < samples.host_ns.size(); ++i) {
+            measured_ns += samples.host_ns[i];
+            const double own = on_device ? samples.device_ns[i] : samples.host_ns[i] - overhead;
+            out_.timer_limited |= own < 100 * overhead && !on_device;
+            out_.start_ns.push_back(samples.start_ns[i]);
+            out_.ns.push_back(std::max(own, 0.0) / ops);
+          }
+          const auto n = static_cast<int64_t>(out_.ns.size());
+          if (n < next_check) return true;
+          const double elapsed = (samples.start_ns.back() + samples.host_ns.back()) * 1e-9;
+          decision = stats::decide(rule, out_.ns, ops, elapsed);
+          next_check = decision.next_check;
+          return decision.verdict == stats::Verdict::go_on;
+        },
+        patience_s_);
+    if (!take(reply)) return false;
+    out_.timed_s += reply->wall_ns * 1e-9;
+    out_.fill_s += reply->fill_ns * 1e-9;
+    out_.bytes_peak = reply->timed.bytes_peak;
+    for (const std::string& note : reply->timed.notes) {
+      if (std::find(out_.notes.begin(), out_.notes.end(), note) == out_.notes.end()) {
+        out_.notes.push_back(note);
+      }
+    }
+    if (out_.ns.empty()) {
+      fail(Status::failed, "time: no samples");
+      return false;
+    }
+    ops_done_ = reply->timed.ops;
+    decision = stats::decide(rule, out_.ns, ops, request_.seconds);
+    out_.first_steady = decision.first_steady;
+    out_.caveat = decision.caveat;
+    return hold_against_wall_clock(measured_ns, reply->wall_ns);
+  }
+
+  // Samples that add up to much less than our own clock saw: the worker measured something else
+  // than it spent its time on, such as a call that returns before the work is done.
+  bool hold_against_wall_clock(double measured_ns, double wall_ns) {
+    const auto n = static_cast<double>(out_.ns.size());
+    if (measured_ns > 1.02 * wall_ns + 5e6) {
+      fail(Status::incorrect, fmt::format("the samples add up to {}, but only {} passed",
+                                          show_time(measured_ns), show_time(wall_ns)));
+      return false;
+    }
+    if (measured_ns + n * 3000 < 0.75 * wall_ns - 3e7) {
+      fail(Status::incorrect,
+           fmt::format("the samples add up to {} of {} that passed: time went by outside of them",
+                       show_time(measured_ns), show_time(wall_ns)));
+      return false;
+    }
+    return true;
+  }
+
+  bool check_after() {
+    const int64_t touched = std::clamp<int64_t>(
+        static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample, 1, out_.prepared.copies);
+    std::set<int64_t> copies;
+    if (touched <= kAllCopiesUpTo) {
+      for (int64_t copy = 0; copy < touched; ++copy) copies.insert(copy);
+    } else {
+      const TensorKey key = tensor_key(effort_.seed, request_.salt, 0, "copies");
+      copies = {0, touched - 1};
+      for (int64_t i = 0; i < kAllCopiesUpTo; ++i) {
+        copies.insert(static_cast<int64_t>(random_uniform(key, i) * static_cast<double>(touched)));
+      }
+    }
+    const int64_t want = copies.size() > 4 ? 4 : 64;
+    for (const int64_t copy : copies) {
+      if (!check_one(copy, want, false, request_.salt * 2)) return false;
+    }
+    return true;
+  }
+
+  void judge_cache() {
+    if (row_.settings.cache != CacheMode::cold) return;
+    const double footprint = cost(row_.work, row_.settings).footprint;
+    const int64_t touched =
+        std::min(out_.prepared.copies, static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample);
+    const double moved = footprint * static_cast<double>(touched);
+    const auto cache = static_cast<double>(row_.cache_bytes);
+    out_.cache_not_cold = moved < 2 * cache || (touched < 2 && footprint < 16 * cache);
+  }
+
+  Client& client_;
+  const PlannedRow& row_;
+  const Effort& effort_;
+  const RoundRequest& request_;
+  double patience_s_;
+  int64_t ops_done_ = 0;
+  RoundOutcome out_;
+};
+
+}  // namespace
+
+RoundOutcome measure_round(Client& client, const PlannedRow& row, const Effort& effort,
+                           const RoundRequest& request) {
+  return Round(client, row, effort, request).measure();
+}
+
+}  // namespace ridge

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "measure/plan.h"
+#include "stats/stopping.h"
+#include "store/row.h"
+#include "worker/client.h"
+
+namespace ridge {
+
+// One visit to a row in one worker process.
+struct RoundRequest {
+  uint64_t salt = 1;           // fresh for every round
+  bool check_first = true;     // before anything is timed; the answers after timing always are
+  int64_t ops_per_sample = 0;  // 0: find out
+  double seconds = 1;          // of timing, warm-up included
+};
+
+struct RoundOutcome {
+  Status status = Status::ok;
+  std::string reason;
+  bool worker_lost = false;  // it died, hung or broke the protocol
+  std::vector<std::string> stderr_tail;
+
+  protocol::Prepared prepared;
+  CheckOutcome check;
+  std::optional<double> first_call_ns;
+  int64_t ops_per_sample = 1;
+  std::vector<double> start_ns;  // of each sample, since the first began
+  std::vector<double> ns;        // per op, the clock's cost subtracted
+  int64_t first_steady = 0;      // samples before it are warm-up
+  stats::Caveat caveat = stats::Caveat::none;
+  bool timer_limited = false;
+  bool cache_not_cold = false;
+  int64_t bytes_peak = 0;
+  std::vector<std::string> notes;
+  double timed_s = 0;  // of our wall time, between `started` and the reply
+  double fill_s = 0;   // in which inputs were made
+};
+
+// prepare, check, calibrate, time, check again, release.
+RoundOutcome measure_round(Client& client, const PlannedRow& row, const Effort& effort,
+                           const RoundRequest& request);
+
+}  // namespace ridge

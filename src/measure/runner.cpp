@@ -1,0 +1,248 @@
+#include "measure/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "stats/quantile.h"
+
+namespace ridge {
+namespace {
+
+constexpr double kCanarySeconds = 0.2;
+constexpr int kProbeSession = -1;
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+uint64_t salt_of(uint64_t seed, size_t row, int session) {
+  const TensorKey key = tensor_key(seed, row, static_cast<uint64_t>(session + 1), "salt");
+  return key.key >> 3;  // doubled later, and JSON's integers have 63 bits
+}
+
+RoundSamples sidecar(const Row& row, const KeptRound& round, int64_t number) {
+  return {row.row_key(),
+          number,
+          round.at_s,
+          round.outcome.ops_per_sample,
+          round.outcome.first_steady,
+          round.outcome.start_ns,
+          round.outcome.ns};
+}
+
+}  // namespace
+
+Runner::Runner(Plan& plan, Listener listener, std::function<bool()> interrupted)
+    : plan_(plan),
+      listener_(std::move(listener)),
+      interrupted_(std::move(interrupted)),
+      sessions_(plan.workers, plan.effort, interrupted_),
+      progress_(plan.rows.size()),
+      began_s_(now_s()) {}
+
+double Runner::elapsed() const { return now_s() - began_s_; }
+
+Row Runner::row_of(size_t index) const {
+  const PlannedRow& planned = plan_.rows[index];
+  return assemble(planned, plan_.workers[planned.worker].file.name, plan_.effort,
+                  progress_[index].rounds, progress_[index].failure);
+}
+
+std::vector<Row> Runner::rows() const {
+  std::vector<Row> rows;
+  for (size_t i = 0; i < plan_.rows.size(); ++i) rows.push_back(row_of(i));
+  return rows;
+}
+
+void Runner::tell(const std::string& now) {
+  if (!listener_.progress) return;
+  listener_.progress(std::max(0.0, told_eta_s_ - elapsed()), steps_done_, steps_, now);
+}
+
+void Runner::visit(const Step& step) {
+  const PlannedRow& planned = plan_.rows[step.row];
+  Progress& progress = progress_[step.row];
+  if (planned.skip || progress.failure) return;
+  RoundOutcome outcome;
+  auto client = sessions_.get(planned.worker, step.session);
+  const double at_s = elapsed();
+  if (!client) {
+    outcome.status = Status::failed;
+    outcome.reason = client.error().message;
+    outcome.worker_lost = true;
+  } else {
+    outcome = measure_round(**client, planned, plan_.effort,
+                            {.salt = salt_of(plan_.effort.seed, step.row, step.session),
+                             .check_first = progress.rounds.empty(),
+                             .ops_per_sample = progress.ops_per_sample,
+                             .seconds = planned.seconds});
+  }
+  measuring_s_ += outcome.timed_s;
+  if (interrupted_()) return;  // what was cut short is not the row's fault
+  if (outcome.worker_lost) sessions_.drop(planned.worker);
+  if (outcome.status != Status::ok) {
+    progress.failure = std::move(outcome);
+  } else {
+    progress.ops_per_sample = outcome.ops_per_sample;
+    progress.rounds.push_back({std::move(outcome), at_s});
+  }
+  const Row row = row_of(step.row);
+  if (listener_.samples && !progress.failure) {
+    listener_.samples(
+        sidecar(row, progress.rounds.back(), static_cast<int64_t>(progress.rounds.size()) - 1));
+  }
+  if (listener_.row) listener_.row(row);
+}
+
+bool Runner::follow(const Schedule& schedule) {
+  for (const Step& step : schedule) {
+    if (interrupted_()) return false;
+    tell(work_key(plan_.rows[step.row].work));
+    visit(step);
+    ++steps_done_;
+  }
+  return !interrupted_();
+}
+
+// A fixed product and a fixed copy on the first worker that does both: their spread over the run is
+// the machine's noise floor.
+void Runner::find_canaries() {
+  const Settings settings;
+  const Workload gemm = Gemm{.dtype = DType::f32, .m = 1024, .n = 1024, .k = 1024};
+  const Workload copy = Stream{.op = Stream::Op::copy, .bytes = int64_t{64} << 20};
+  std::set<size_t> tried;
+  for (const PlannedRow& row : plan_.rows) {
+    if (row.skip || !tried.insert(row.worker).second) continue;
+    auto client = sessions_.get(row.worker, kProbeSession);
+    if (!client) continue;
+    auto answers = (*client)->supports({{gemm, settings, row.device}, {copy, settings, row.device}},
+                                       plan_.effort.deadline_s);
+    if (!answers || (*answers)[0] || (*answers)[1]) continue;
+    for (const Workload& work : {gemm, copy}) {
+      PlannedRow canary = row;
+      canary.work = work;
+      canary.settings = settings;
+      canary.seconds = kCanarySeconds;
+      canaries_.push_back(std::move(canary));
+    }
+    break;
+  }
+  canary_ops_.assign(canaries_.size(), 0);
+  canary_medians_.resize(canaries_.size());
+}
+
+RoughRates Runner::sing(int session) {
+  RoughRates rates;
+  for (size_t i = 0; i < canaries_.size() && !interrupted_(); ++i) {
+    const PlannedRow& canary = canaries_[i];
+    auto client = sessions_.get(canary.worker, session);
+    if (!client) continue;
+    const double at_s = elapsed();
+    const RoundOutcome outcome = measure_round(**client, canary, plan_.effort,
+                                               {.salt = salt_of(~plan_.effort.seed, i, session),
+                                                .check_first = session == kProbeSession,
+                                                .ops_per_sample = canary_ops_[i],
+                                                .seconds = canary.seconds});
+    measuring_s_ += outcome.timed_s;
+    if (outcome.worker_lost) sessions_.drop(canary.worker);
+    if (outcome.status != Status::ok) continue;
+    canary_ops_[i] = outcome.ops_per_sample;
+    const auto steady = std::span(outcome.ns).subspan(static_cast<size_t>(outcome.first_steady));
+    const auto median = stats::median(steady);
+    if (!median || *median <= 0) continue;
+    canary_medians_[i].push_back(*median);
+    if (listener_.canary) listener_.canary({work_key(canary.work), at_s, *median});
+    const Cost c = cost(canary.work, canary.settings);
+    const double per_s = c.rate_work() / *median * 1e9;
+    (c.rate_unit == RateUnit::flop_per_s ? rates.flop_per_s : rates.byte_per_s) = per_s;
+    if (outcome.fill_s > 0 && c.rate_unit == RateUnit::byte_per_s) {
+      rates.fill_byte_per_s =
+          c.footprint * static_cast<double>(outcome.prepared.copies) / outcome.fill_s;
+    }
+  }
+  return rates;
+}
+
+std::optional<double> Runner::noise_floor() const {
+  std::optional<double> floor;
+  for (const auto& medians : canary_medians_) {
+    if (medians.size() < 3) continue;
+    const auto [low, high] = std::minmax_element(medians.begin(), medians.end());
+    floor = std::max(floor.value_or(0), 100 * (*high - *low) / 2 / *stats::median(medians));
+  }
+  return floor;
+}
+
+// Rows whose interval is widest, as many as half a round's time holds.
+Schedule Runner::further_rounds(int session) {
+  const double left = plan_.effort.seconds - measuring_s_;
+  std::vector<std::pair<double, size_t>> wide;
+  double whole_round = 0;
+  for (size_t i = 0; i < plan_.rows.size(); ++i) {
+    if (plan_.rows[i].skip || progress_[i].failure) continue;
+    whole_round += plan_.rows[i].seconds;
+    const double width = relative_half_width(row_of(i)).value_or(1);
+    if (width > plan_.effort.round_target) wide.emplace_back(width, i);
+  }
+  std::sort(wide.rbegin(), wide.rend());
+  std::vector<size_t> chosen;
+  double used = 0;
+  for (const auto& [width, index] : wide) {
+    const double seconds = plan_.rows[index].seconds;
+    if (used + seconds > left || used + seconds > whole_round / 2 + seconds / 2) continue;
+    used += seconds;
+    chosen.push_back(index);
+  }
+  return rounds_schedule(chosen, 1, session, plan_.effort.seed);
+}
+
+RunTotals Runner::run() {
+  find_canaries();
+  const double before_canaries = elapsed();
+  sing(kProbeSession);  // wakes the clocks up
+  const RoughRates rates = sing(kProbeSession);
+  plan_.canary_seconds = canaries_.empty() ? 0 : (elapsed() - before_canaries) / 2;
+  for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
+  share_time(plan_, rates);
+
+  std::vector<size_t> all;
+  for (size_t i = 0; i < plan_.rows.size(); ++i) {
+    if (!plan_.rows[i].skip) all.push_back(i);
+    if (plan_.rows[i].skip && listener_.row) listener_.row(row_of(i));
+  }
+  steps_ = all.size() * static_cast<size_t>(plan_.effort.rounds);
+  told_eta_s_ = elapsed() + plan_.eta_seconds();
+  tell("");
+  int session = 0;
+  bool going = true;
+  for (; going && session < plan_.effort.rounds; ++session) {
+    sing(session);
+    going = follow(rounds_schedule(all, 1, session, plan_.effort.seed));
+  }
+  while (going) {
+    const Schedule more = further_rounds(session);
+    if (more.empty()) break;
+    steps_ += more.size();
+    going = follow(more);
+    ++session;
+  }
+  if (going) sing(session);
+  sessions_.end_all();
+  return {elapsed(), measuring_s_, told_eta_s_, !going, noise_floor()};
+}
+
+RunTotals Runner::run(const Schedule& schedule) {
+  share_time(plan_, {});
+  steps_ = schedule.size();
+  told_eta_s_ = elapsed() + plan_.eta_seconds();
+  tell("");
+  const bool whole = follow(schedule);
+  sessions_.end_all();
+  return {elapsed(), measuring_s_, told_eta_s_, !whole, std::nullopt};
+}
+
+}  // namespace ridge

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "measure/assemble.h"
+#include "measure/plan.h"
+#include "measure/schedule.h"
+#include "measure/sessions.h"
+#include "store/run_file.h"
+
+namespace ridge {
+
+// What the runner tells while it works. Any may be empty.
+struct Listener {
+  // Before the first row, and after each step: seconds still to go.
+  std::function<void(double eta_s, size_t steps_done, size_t steps, const std::string& now)>
+      progress;
+  std::function<void(const Row& row)> row;  // after each of its rounds
+  std::function<void(const RoundSamples& samples)> samples;
+  std::function<void(const Canary& canary)> canary;
+};
+
+struct RunTotals {
+  double wall_s = 0;
+  double measuring_s = 0;
+  double eta_s = 0;  // as told before the first row
+  bool interrupted = false;
+  std::optional<double> noise_floor_percent;
+};
+
+// Measures a plan. Follows a schedule, restarts workers that were lost, and loses no round that was
+// good; where time is left, rows with the widest intervals get further rounds.
+class Runner {
+ public:
+  Runner(Plan& plan, Listener listener, std::function<bool()> interrupted);
+
+  // The standard order: rounds_schedule over all rows, with canaries between the rounds.
+  RunTotals run();
+  // Another order of steps, without canaries or further rounds.
+  RunTotals run(const Schedule& schedule);
+
+  // The rows as they stand, in the plan's order.
+  std::vector<Row> rows() const;
+
+ private:
+  struct Progress {
+    std::vector<KeptRound> rounds;
+    std::optional<RoundOutcome> failure;
+    int64_t ops_per_sample = 0;
+  };
+
+  bool follow(const Schedule& schedule);  // false: interrupted
+  void visit(const Step& step);
+  void find_canaries();
+  RoughRates sing(int session);  // measures the canary pair
+  Schedule further_rounds(int session);
+  Row row_of(size_t index) const;
+  void tell(const std::string& now);
+  double elapsed() const;
+  std::optional<double> noise_floor() const;
+
+  Plan& plan_;
+  Listener listener_;
+  std::function<bool()> interrupted_;
+  Sessions sessions_;
+  std::vector<Progress> progress_;
+  std::vector<PlannedRow> canaries_;
+  std::vector<int64_t> canary_ops_;
+  std::vector<std::vector<double>> canary_medians_;
+  double began_s_ = 0;
+  double measuring_s_ = 0;
+  double told_eta_s_ = 0;
+  size_t steps_done_ = 0, steps_ = 0;
+};
+
+}  // namespace ridge

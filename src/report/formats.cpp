@@ -1,0 +1,107 @@
+#include "report/formats.h"
+
+#include <fmt/format.h>
+
+#include "report/table.h"
+
+namespace ridge {
+namespace {
+
+std::string number(const std::optional<double>& value) {
+  return value ? fmt::format("{}", *value) : "";  // fmt knows no locale unless asked
+}
+
+std::string csv(const std::vector<Row>& rows) {
+  std::string out =
+      "key,worker,device,cache,timing,form,threads,status,rate,rate_ci_low,rate_ci_high,rate_unit,"
+      "median_ns,ci_low_ns,ci_high_ns,n,rounds,check,flags,kernel,reason\n";
+  for (const Row& row : rows) {
+    std::string flags;
+    for (const Flag flag : row.flags) {
+      flags += (flags.empty() ? "" : " ") + std::string(text_of(flag).name);
+    }
+    const std::string fields[] = {row.key(),
+                                  row.worker,
+                                  row.device,
+                                  std::string(name(row.settings.cache)),
+                                  std::string(name(row.settings.timing)),
+                                  std::string(name(row.settings.form)),
+                                  std::to_string(row.settings.threads),
+                                  std::string(name(row.status)),
+                                  number(row.rate.value),
+                                  number(row.rate.ci_low),
+                                  number(row.rate.ci_high),
+                                  std::string(name(row.rate.unit)),
+                                  number(row.time.median_ns),
+                                  number(row.time.ci_low_ns),
+                                  number(row.time.ci_high_ns),
+                                  std::to_string(row.time.n),
+                                  std::to_string(row.time.rounds),
+                                  std::string(name(row.check.verdict)),
+                                  flags,
+                                  row.kernel,
+                                  row.reason};
+    bool first = true;
+    for (const std::string& field : fields) {
+      out += (first ? "" : ",") + csv_field(field);
+      first = false;
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string json(const Run& run) {
+  Json schema = Json::object(), out = Json::object(), results = Json::array(),
+       flags = Json::array();
+  schema.set("name", kRunSchemaName).set("version", kRunSchemaVersion);
+  for (const Row& row : run.rows) results.push(to_json(row));
+  for (const FlagText& text : flag_texts()) {
+    Json flag = Json::object();
+    flag.set("name", text.name).set("cause", text.cause).set("advice", text.advice);
+    flags.push(std::move(flag));
+  }
+  Json argv = Json::array();
+  for (const std::string& word : run.header.argv) argv.push(word);
+  out.set("schema", std::move(schema)).set("id", run.header.id);
+  out.set("started_utc", run.header.started_utc).set("argv", std::move(argv));
+  out.set("tool", run.header.tool).set("machine_key", run.header.machine_key);
+  out.set("machine", run.header.machine).set("settings", run.header.settings);
+  out.set("workers", run.header.workers).set("results", std::move(results));
+  out.set("flags", std::move(flags));
+  return out.dump(2) + "\n";
+}
+
+}  // namespace
+
+std::optional<Format> parse_format(std::string_view text) {
+  if (text == "md") return Format::md;
+  if (text == "csv") return Format::csv;
+  if (text == "json") return Format::json;
+  if (text == "jsonl") return Format::jsonl;
+  return std::nullopt;
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string render(const Run& run, Format format) {
+  switch (format) {
+    case Format::md: return rows_table(run.rows);
+    case Format::csv: return csv(run.rows);
+    case Format::json: return json(run);
+    case Format::jsonl: break;
+  }
+  std::string out;
+  for (const Row& row : run.rows) out += to_json(row).dump() + "\n";
+  return out;
+}
+
+}  // namespace ridge

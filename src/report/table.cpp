@@ -1,0 +1,164 @@
+#include "report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <variant>
+
+namespace ridge {
+namespace {
+
+// Columns a terminal needs: code points, as none of ours is wide.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string padded(const std::string& text, size_t width, bool right) {
+  const std::string space(width - width_of(text), ' ');
+  return right ? space + text : text + space;
+}
+
+// What rows have to share to be held against the same best.
+std::string sort_of(const Row& row) {
+  const std::string work = std::visit(
+      [](const auto& w) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(w)>, Gemm>) {
+          return std::string(name(w.dtype));
+        } else {
+          return std::string(name(w.op));
+        }
+      },
+      row.work);
+  return fmt::format("{}/{}/{}/{}", kind(row.work), work, name(row.settings.cache),
+                     row.settings.threads);
+}
+
+std::string interval_text(const Row& row) {
+  const auto half = relative_half_width(row);
+  return half ? fmt::format("±{:.1f} %", 100 * *half) : "–";
+}
+
+std::string flags_text(const Row& row) {
+  std::string text;
+  for (const Flag flag : row.flags) {
+    text += (text.empty() ? "" : ", ") + std::string(text_of(flag).name);
+  }
+  return text;
+}
+
+}  // namespace
+
+Table::Table(std::vector<std::string> header, std::vector<bool> right) : right_(std::move(right)) {
+  right_.resize(header.size(), false);
+  lines_.push_back(std::move(header));
+}
+
+void Table::add(std::vector<std::string> cells) {
+  cells.resize(lines_[0].size());
+  for (std::string& cell : cells) {
+    std::string escaped;
+    for (const char c : cell) {
+      if (c == '|') escaped += '\\';
+      escaped += (c == '\n' || c == '\r') ? ' ' : c;
+    }
+    cell = std::move(escaped);
+  }
+  lines_.push_back(std::move(cells));
+}
+
+std::string Table::markdown() const {
+  std::vector<size_t> widths(lines_[0].size(), 3);
+  for (const auto& line : lines_) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(line[i]));
+  }
+  std::string out;
+  for (size_t number = 0; number < lines_.size(); ++number) {
+    out += '|';
+    for (size_t i = 0; i < widths.size(); ++i) {
+      out += ' ' + padded(lines_[number][i], widths[i], right_[i]) + " |";
+    }
+    out += '\n';
+    if (number > 0) continue;
+    out += '|';
+    for (size_t i = 0; i < widths.size(); ++i) {
+      out += right_[i] ? std::string(widths[i] + 1, '-') + ":|"
+                       : std::string(widths[i] + 2, '-') + '|';
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::vector<std::optional<double>> share_of_best(const std::vector<Row>& rows) {
+  std::map<std::string, double> best;
+  for (const Row& row : rows) {
+    double& most = best[sort_of(row)];
+    most = std::max(most, row.rate.value.value_or(0));
+  }
+  std::vector<std::optional<double>> shares;
+  for (const Row& row : rows) {
+    const double most = best[sort_of(row)];
+    shares.push_back(row.rate.value && most > 0 ? std::optional(*row.rate.value / most)
+                                                : std::nullopt);
+  }
+  return shares;
+}
+
+std::string rows_table(const std::vector<Row>& rows) {
+  const bool one_worker = std::all_of(rows.begin(), rows.end(), [&](const Row& row) {
+    return row.worker == rows.front().worker && row.device == rows.front().device;
+  });
+  Table table(
+      {"work", one_worker ? "how" : "worker, how", "rate", "95 %", "of best", "time", "n", "flags"},
+      {false, false, true, true, true, true, true, false});
+  const auto shares = share_of_best(rows);
+  std::vector<Flag> seen;
+  std::string reasons;
+  size_t unsupported = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    for (const Flag flag : row.flags) {
+      if (std::find(seen.begin(), seen.end(), flag) == seen.end()) seen.push_back(flag);
+    }
+    if (row.status == Status::unsupported) {
+      ++unsupported;
+      continue;
+    }
+    std::string how = settings_key(row.settings);
+    if (!one_worker) how = fmt::format("{}:{} {}", row.worker, row.device, how);
+    if (row.status != Status::ok) {
+      table.add(
+          {row.key(), how, std::string(name(row.status)), "–", "–", "–", "", flags_text(row)});
+      reasons += fmt::format("- {}: {}: {}\n", row.row_key(), name(row.status), row.reason);
+      for (const std::string& line : row.stderr_tail)
+        reasons += fmt::format("  stderr: {}\n", line);
+      continue;
+    }
+    table.add({row.key(), how, row.rate.value ? show_rate(*row.rate.value, row.rate.unit) : "–",
+               interval_text(row), shares[i] ? fmt::format("{:.0f} %", 100 * *shares[i]) : "–",
+               row.time.median_ns ? show_time(*row.time.median_ns) : "–",
+               std::to_string(row.time.n), flags_text(row)});
+  }
+  std::string out = table.markdown();
+  if (!reasons.empty()) out += "\n" + reasons;
+  if (unsupported > 0) {
+    std::map<std::string, size_t> why;
+    for (const Row& row : rows) {
+      if (row.status == Status::unsupported) ++why[row.worker + ": " + row.reason];
+    }
+    out += "\n";
+    for (const auto& [reason, count] : why) {
+      out += fmt::format("- not supported ({} row{}): {}\n", count, count == 1 ? "" : "s", reason);
+    }
+  }
+  if (!seen.empty()) out += "\n";
+  for (const Flag flag : seen) {
+    const FlagText& text = text_of(flag);
+    out += fmt::format("- `{}`: {}; {}\n", text.name, text.cause, text.advice);
+  }
+  return out;
+}
+
+}  // namespace ridge

@@ -1,0 +1,243 @@
+#include "store/run_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include "base/random.h"
+
+namespace ridge {
+namespace {
+
+constexpr size_t kMostLine = size_t{64} << 20;
+
+template <class T>
+Json list(const std::vector<T>& values) {
+  Json::Array out;
+  for (const T& value : values) out.emplace_back(value);
+  return out;
+}
+
+Json header_line(const Header& header) {
+  Json schema = Json::object(), json = Json::object();
+  schema.set("name", kRunSchemaName).set("version", kRunSchemaVersion);
+  json.set("type", "header").set("schema", std::move(schema)).set("id", header.id);
+  json.set("started_utc", header.started_utc).set("argv", list(header.argv));
+  json.set("machine_key", header.machine_key).set("machine", header.machine);
+  json.set("tool", header.tool).set("settings", header.settings).set("workers", header.workers);
+  return json;
+}
+
+Result<Header> parse_header(const Json& json, const std::string& where) {
+  Header header;
+  Json schema;
+  Fields fields(json, where);
+  fields.required("schema", schema)
+      .required("id", header.id)
+      .required("started_utc", header.started_utc)
+      .optional("argv", header.argv)
+      .required("machine_key", header.machine_key)
+      .optional("machine", header.machine)
+      .optional("tool", header.tool)
+      .optional("settings", header.settings)
+      .optional("workers", header.workers);
+  if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
+  std::string name, version;
+  Fields schema_fields(schema, where + ": schema");
+  schema_fields.required("name", name).required("version", version);
+  if (auto done = schema_fields.done(Fields::Unknown::allow); !done) return done.error();
+  if (name != kRunSchemaName) {
+    return Error{fmt::format("{}: this is '{}', not a {} file", where, name, kRunSchemaName)};
+  }
+  if (version.substr(0, version.find('.')) != "1") {
+    return Error{
+        fmt::format("{}: schema version {} is newer than this ridge reads (1.x)", where, version)};
+  }
+  return header;
+}
+
+Result<Summary> parse_summary(const Json& json, const std::string& where) {
+  Summary summary;
+  Fields fields(json, where);
+  fields.required("ended_utc", summary.ended_utc)
+      .optional("wall_s", summary.wall_s)
+      .optional("measuring_s", summary.measuring_s)
+      .optional("eta_s", summary.eta_s)
+      .optional("interrupted", summary.interrupted)
+      .optional("noise_floor_percent", summary.noise_floor_percent);
+  if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
+  return summary;
+}
+
+Result<Canary> parse_canary(const Json& json, const std::string& where) {
+  Canary canary;
+  Fields fields(json, where);
+  fields.required("key", canary.key)
+      .required("at_s", canary.at_s)
+      .required("median_ns", canary.median_ns);
+  if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
+  return canary;
+}
+
+int open_new(const std::string& path) {
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+}
+
+}  // namespace
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string new_run_id() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  const TensorKey key =
+      tensor_key(static_cast<uint64_t>(now), static_cast<uint64_t>(::getpid()), 0, "run id");
+  return fmt::format("{:08x}", random_bits(key, 0));
+}
+
+Result<RunWriter> RunWriter::create(const std::string& folder, const Header& header) {
+  const std::filesystem::path machine = std::filesystem::path(folder) / "raw" / header.machine_key;
+  std::error_code error;
+  std::filesystem::create_directories(machine, error);
+  if (error) {
+    return Error{fmt::format("cannot make the folder {}: {} (choose another with --out)",
+                             machine.string(), error.message())};
+  }
+  std::string time = header.started_utc;
+  std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
+  const std::string stem = (machine / (time + "-" + header.id)).string();
+  RunWriter writer;
+  writer.path_ = stem + ".jsonl";
+  writer.rows_.fd = open_new(writer.path_);
+  if (writer.rows_.fd >= 0) writer.samples_.fd = open_new(stem + ".samples.jsonl");
+  if (writer.rows_.fd < 0 || writer.samples_.fd < 0) {
+    return Error{fmt::format("cannot write {}: {} (choose another folder with --out)", writer.path_,
+                             std::strerror(errno))};
+  }
+  if (auto wrote = writer.append(writer.rows_, header_line(header)); !wrote) return wrote.error();
+  return writer;
+}
+
+RunWriter::RunWriter(RunWriter&& other) noexcept
+    : path_(std::move(other.path_)),
+      rows_(std::exchange(other.rows_, {})),
+      samples_(std::exchange(other.samples_, {})) {}
+
+RunWriter::~RunWriter() {
+  for (const File& file : {rows_, samples_}) {
+    if (file.fd >= 0) ::close(file.fd);
+  }
+}
+
+Result<void> RunWriter::append(File& file, const Json& line) {
+  const std::string text = (file.torn ? "\n" : "") + line.dump() + "\n";
+  size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t wrote = ::write(file.fd, text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      file.torn = file.torn || done > 0;
+      return Error{fmt::format("cannot write {}: {}", path_, std::strerror(errno))};
+    }
+    done += static_cast<size_t>(wrote);
+  }
+  file.torn = false;
+  return {};
+}
+
+Result<void> RunWriter::add(const Row& row) { return append(rows_, to_json(row)); }
+
+Result<void> RunWriter::add(const RoundSamples& samples) {
+  Json json = Json::object();
+  json.set("type", "samples").set("row_key", samples.row_key).set("round", samples.round);
+  json.set("start_s", samples.start_s).set("ops_per_sample", samples.ops_per_sample);
+  json.set("warmup", samples.warmup).set("start_ns", list(samples.start_ns));
+  json.set("ns", list(samples.ns));
+  return append(samples_, json);
+}
+
+Result<void> RunWriter::add(const Canary& canary) {
+  Json json = Json::object();
+  json.set("type", "canary").set("key", canary.key).set("at_s", canary.at_s);
+  json.set("median_ns", canary.median_ns);
+  return append(rows_, json);
+}
+
+Result<void> RunWriter::close(const Summary& summary) {
+  Json json = Json::object();
+  json.set("type", "summary").set("ended_utc", summary.ended_utc).set("wall_s", summary.wall_s);
+  json.set("measuring_s", summary.measuring_s).set("eta_s", summary.eta_s);
+  json.set("interrupted", summary.interrupted);
+  json.set("noise_floor_percent", summary.noise_floor_percent);
+  return append(rows_, json);
+}
+
+Result<Run> read_run(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return Error{fmt::format("{}: is a folder; name a run file in it", path)};
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{fmt::format("{}: {}", path, std::strerror(errno))};
+  Run run;
+  run.path = path;
+  std::map<std::string, size_t> places;
+  std::string text;
+  bool have_header = false;
+  for (int64_t number = 1; std::getline(file, text); ++number) {
+    const std::string where = fmt::format("{}:{}", path, number);
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (text.size() > kMostLine) return Error{where + ": a line of more than 64 MiB"};
+    auto json = Json::parse(text);
+    if (!json) {
+      if (!have_header)
+        return Error{fmt::format("{}: {}: not a run file", where, json.error().message)};
+      run.warnings.push_back(fmt::format("{}: {}: line skipped", where, json.error().message));
+      continue;
+    }
+    const Json* type = json->find("type");
+    const std::string what = type && type->is_string() ? type->as_string() : "";
+    if (!have_header) {
+      if (what != "header") return Error{where + ": a run file begins with its header"};
+      auto header = parse_header(*json, where);
+      if (!header) return header.error();
+      run.header = *std::move(header);
+      have_header = true;
+    } else if (what == "row") {
+      auto row = parse_row(*json, where);
+      if (!row) {
+        run.warnings.push_back(row.error().message + ": row skipped");
+        continue;
+      }
+      const auto [at, is_new] = places.try_emplace(row->row_key(), run.rows.size());
+      if (is_new) {
+        run.rows.push_back(*std::move(row));
+      } else {
+        run.rows[at->second] = *std::move(row);
+      }
+    } else if (what == "canary") {
+      if (auto canary = parse_canary(*json, where)) run.canaries.push_back(*canary);
+    } else if (what == "summary") {
+      if (auto summary = parse_summary(*json, where)) run.summary = *summary;
+    }
+  }
+  if (!have_header) return Error{path + ": empty: a run file begins with its header"};
+  return run;
+}
+
+}  // namespace ridge
