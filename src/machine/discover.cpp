@@ -36,6 +36,7 @@ Machine discover(const Sources& sources) {
   machine::read_cpu(sources, out.cpu);
   machine::read_topology(sources, out.cpu);
   machine::read_memory(sources, out.memory);
+  machine::check_numa(out.memory.total_bytes, out.cpu);
   machine::read_system(sources, out.system);
   if (sources.is_this_machine()) {
     out.cpu.extensions = machine::probe_extensions(machine::isa_probes());
@@ -46,6 +47,7 @@ Machine discover(const Sources& sources) {
   // A bare name is this machine's driver; a path may stand for another's.
   const bool ask = sources.is_this_machine() || sources.nvml_library.find('/') != std::string::npos;
   out.nvidia = machine::read_nvidia(ask ? sources.nvml_library : "");
+  out.apple_gpu = machine::read_apple_gpu(sources);
   out.build = machine::build_info();
   out.environment = machine::relevant_environment(sources.environment);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "machine/files.h"
 #include "machine/isa.h"
 #include "machine/platform.h"
 
@@ -20,6 +21,7 @@ namespace {
 struct Registers {
   uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
 };
+static_assert(sizeof(Registers) == 16);
 
 Registers cpuid(uint32_t leaf, uint32_t subleaf = 0) {
   Registers r;
@@ -314,6 +316,31 @@ constexpr std::array<Hypervisor, 8> kHypervisors = {{
 
 std::span<const Probe> isa_probes() { return kProbes; }
 std::string isa_reason() { return {}; }
+
+void read_identity_of_cpu(Cpu& cpu) {
+  const Registers zero = cpuid(0), one = cpuid(1);
+  char vendor[13] = {};  // in the order ebx, edx, ecx
+  std::memcpy(vendor, &zero.ebx, 4);
+  std::memcpy(vendor + 4, &zero.edx, 4);
+  std::memcpy(vendor + 8, &zero.ecx, 4);
+  if (!cpu.vendor && vendor[0] != 0) cpu.vendor = std::string(vendor);
+  char model[49] = {};
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Registers r = cpuid(0x80000002u + i);
+    std::memcpy(model + 16 * i, &r, 16);
+  }
+  const std::string name(trim(model));
+  if (!cpu.model && !name.empty()) cpu.model = name;
+  // Intel SDM volume 2A, CPUID leaf 1: extended fields count for families 6 and 15.
+  const uint32_t family = one.eax >> 8 & 0xfu, number = one.eax >> 4 & 0xfu;
+  const bool extended = family == 6 || family == 15;
+  if (one.eax == 0) return;
+  if (!cpu.family) cpu.family = int64_t{family} + (family == 15 ? one.eax >> 20 & 0xffu : 0u);
+  if (!cpu.model_number) {
+    cpu.model_number = int64_t{number} + (extended ? (one.eax >> 16 & 0xfu) << 4 : 0u);
+  }
+  if (!cpu.stepping) cpu.stepping = int64_t{one.eax & 0xfu};
+}
 
 Known<std::string> hypervisor_of_cpu() {
   if (!bit(cpuid(1).ecx, 31)) return Known<std::string>::unknown("none is announced");

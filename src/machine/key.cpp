@@ -71,6 +71,10 @@ std::string machine_key(const Machine& machine) {
     key += fmt::format("-{}x-{}", count, slug(name));
     identity += fmt::format("|{}x{}", count, name);
   }
+  if (machine.apple_gpu.cores) {  // one name, two sizes: an M3 Max has 30 or 40
+    key += fmt::format("-{}gpu", *machine.apple_gpu.cores);
+    identity += fmt::format("|{} GPU cores", *machine.apple_gpu.cores);
+  }
   return fmt::format("{}-{:06x}", key, fnv1a(identity) & 0xffffffu);
 }
 

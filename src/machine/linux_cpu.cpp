@@ -165,7 +165,15 @@ void read_cpu(const Sources& sources, Cpu& cpu) {
   }
   cpu.clocks.counter_invariant = unknown<bool>("/proc/cpuinfo cannot be read");
   read_identity(sources, cpu);
+  if (sources.is_this_machine()) read_identity_of_cpu(cpu);
   read_clocks(sources, cpu.clocks);
+}
+
+AppleGpu read_apple_gpu(const Sources&) {
+  AppleGpu out;
+  out.name = unknown<std::string>("not looked for under Linux");
+  out.cores = unknown<int64_t>("not looked for under Linux");
+  return out;
 }
 
 std::vector<Cache> caches_of_system() {

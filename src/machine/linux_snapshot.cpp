@@ -33,9 +33,16 @@ Known<double> clock_mean(const Sources& sources) {
     sum += static_cast<double>(*khz) * 1e3;
     ++count;
   }
-  if (count == 0) {  // x86 without cpufreq: what the kernel shows instead
+  if (count == 0) {
     const auto cpuinfo = machine::read_text(sources, "/proc/cpuinfo", machine::kSmallFile);
     if (!cpuinfo) return Known<double>::unknown(cpuinfo.error().message);
+    // x86: "cpu MHz" is measured where the processor counts its cycles (aperfmperf); without, it is
+    // the time stamp counter's rate, which never changes.
+    const auto flags = machine::field(*cpuinfo, "flags");
+    if (!flags || fmt::format(" {} ", *flags).find(" aperfmperf ") == std::string::npos) {
+      return Known<double>::unknown(
+          "no cpufreq in /sys, and the processor counts no cycles for us");
+    }
     for (const std::string_view line : machine::split(*cpuinfo, '\n')) {
       if (!line.starts_with("cpu MHz")) continue;
       const size_t colon = line.find(':');

@@ -87,7 +87,13 @@ void read_virtualization(const Sources& sources, System& system) {
 
 void read_container(const Sources& sources, System& system) {
   if (exists(sources, "/.dockerenv")) {
-    system.container = "docker";
+    // Images of docker become root disks of virtual machines, with the mark still in them.
+    const auto mounts = read_text(sources, "/proc/self/mounts", kLargeFile);
+    const bool overlay = mounts && mounts->find("overlay / overlay ") != std::string::npos;
+    system.container = overlay ? KnownText("docker")
+                               : KnownText::unknown(
+                                     "/.dockerenv is there, but the root file "
+                                     "system is no overlay");
   } else if (exists(sources, "/run/.containerenv")) {
     system.container = "podman";
   } else if (const auto name = read_line(sources, "/run/systemd/container")) {

@@ -34,7 +34,7 @@ struct Cache {
 
 struct NumaNode {
   int index = 0;
-  int64_t memory_bytes = 0;
+  Known<int64_t> memory_bytes;
   std::string cpus;  // "0-15,32-47"
   bool operator==(const NumaNode&) const = default;
 };
@@ -139,6 +139,11 @@ struct Nvidia {
   std::string reason;  // why there are none
 };
 
+struct AppleGpu {
+  Known<std::string> name;  // "Apple M3 Max"
+  Known<int64_t> cores;
+};
+
 struct EnvironmentVariable {
   std::string name, value;
   bool empty = false;   // an empty one counts as unset
@@ -150,6 +155,7 @@ struct Machine {
   Memory memory;
   System system;
   Nvidia nvidia;
+  AppleGpu apple_gpu;
   Build build;
   std::vector<EnvironmentVariable> environment;
 };

@@ -75,7 +75,8 @@ Json cpu_json(const Machine& machine) {
   Json nodes = Json::array();
   for (const NumaNode& node : cpu.numa) {
     Json item = Json::object();
-    item.set("index", node.index).set("memory_bytes", node.memory_bytes).set("cpus", node.cpus);
+    item.set("index", node.index).set("cpus", node.cpus);
+    put(item, "memory", "_bytes", node.memory_bytes);
     nodes.push(item);
   }
   put_list(out, "numa_nodes", std::move(nodes), cpu.numa_reason);
@@ -232,6 +233,10 @@ Json to_json(const Machine& machine) {
   out.set("memory", memory_json(machine));
   out.set("system", system_json(machine.system));
   out.set("nvidia", nvidia_json(machine.nvidia));
+  Json apple = Json::object();
+  put(apple, "name", machine.apple_gpu.name);
+  put(apple, "cores", machine.apple_gpu.cores);
+  out.set("apple_gpu", std::move(apple));
   out.set("build", build_json(machine.build));
   out.set("environment", environment_json(machine.environment));
   return out;

@@ -12,6 +12,7 @@ namespace ridge::machine {
 void read_cpu(const Sources& sources, Cpu& cpu);  // identity and clocks; topology comes from hwloc
 void read_memory(const Sources& sources, Memory& memory);
 void read_system(const Sources& sources, System& system);
+AppleGpu read_apple_gpu(const Sources& sources);
 
 // Caches as the C library or a system call tells them, where hwloc finds none: without their count.
 std::vector<Cache> caches_of_system();
@@ -35,6 +36,7 @@ std::vector<HeavyProcess> heavy_processes(const ProcessTimes& before, const Proc
                                           double seconds, double least = 0.2);
 
 // Facts that the processor itself tells, not its operating system (isa_x86.cpp, …).
+void read_identity_of_cpu(Cpu& cpu);  // fills in what is still unknown of model, vendor, family, …
 Known<std::string> hypervisor_of_cpu();
 Known<double> counter_hz_of_cpu();  // the time stamp counter, as announced
 Known<double> base_hz_of_cpu();

@@ -35,6 +35,11 @@ Result<Topology> load(const Sources& sources) {
   }
   // All of the machine, not only what our cpuset allows: that one is told apart, as the affinity.
   hwloc_topology_set_flags(raw, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+  // Without /sys its Linux part finds nothing, and prints that; others may ask the processor
+  // itself.
+  if (sources.hwloc_xml.empty() && !exists(sources, "/sys/devices/system/cpu")) {
+    hwloc_topology_set_components(raw, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
+  }
   hwloc_topology_set_icache_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_ALL);
   if (hwloc_topology_load(raw) != 0) return Error{"hwloc could not load the topology"};
   if (sources.hwloc_xml.empty() && hwloc_topology_is_thissystem(raw) == 0) {
@@ -98,8 +103,10 @@ std::string list(hwloc_const_bitmap_t set) {
 void read_numa(hwloc_topology_t topology, Cpu& cpu) {
   hwloc_obj_t node = nullptr;
   while ((node = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, node)) != nullptr) {
+    const auto bytes = static_cast<int64_t>(node->attr->numanode.local_memory);
     cpu.numa.push_back({static_cast<int>(node->os_index),
-                        static_cast<int64_t>(node->attr->numanode.local_memory),
+                        bytes > 0 ? Known<int64_t>(bytes)
+                                  : Known<int64_t>::unknown("hwloc tells of no memory in it"),
                         list(node->cpuset)});
   }
 }
@@ -163,6 +170,15 @@ void read_topology(const Sources& sources, Cpu& cpu) {
     cpu.caches_reason.clear();
   }
   if (!cpu.numa.empty()) cpu.numa_reason.clear();
+}
+
+void check_numa(const Known<int64_t>& total_bytes, Cpu& cpu) {
+  if (!total_bytes || cpu.numa.empty()) return;
+  int64_t sum = 0;
+  for (const NumaNode& node : cpu.numa) sum += node.memory_bytes.value.value_or(0);
+  if (sum == 0 || static_cast<double>(sum) > 0.9 * static_cast<double>(*total_bytes)) return;
+  cpu.numa_reason = fmt::format("the kernel places {} of its {} bytes in the nodes, not the rest",
+                                sum, *total_bytes);
 }
 
 }  // namespace ridge::machine

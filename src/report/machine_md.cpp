@@ -94,14 +94,14 @@ std::string cpu_table(const Machine& machine) {
   for (const Cache& cache : cpu.caches) {
     table.row(
         {fmt::format("L{} {}", cache.level, cache.type),
-         fmt::format("{}{}, shared by {} threads, lines of {} bytes",
+         fmt::format("{}{}, threads on each: {}, lines of {} bytes",
                      cache.count ? fmt::format("{} x ", *cache.count) : "", show_bytes(cache.bytes),
                      show(cache.shared_by_threads), show(cache.line_bytes))});
   }
   if (!cpu.caches_reason.empty()) table.row({"caches", cpu.caches_reason});
   for (const NumaNode& node : cpu.numa) {
     table.row({fmt::format("NUMA node {}", node.index),
-               fmt::format("{}, processors {}", show_bytes(node.memory_bytes), node.cpus)});
+               fmt::format("{}, processors {}", show_size(node.memory_bytes), node.cpus)});
   }
   if (!cpu.numa_reason.empty()) table.row({"NUMA nodes", cpu.numa_reason});
   table.row({"clock now, mean", show_clock(cpu.clocks.current_mean_hz)});
