@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <dnnl.hpp>
+#include <string>
+#include <vector>
+
+// What differs between oneDNN 2 and 3: onednn_2.cpp or onednn_3.cpp is compiled.
+namespace ridge::cpu::onednn {
+
+// A primitive with the memory that it wants. Descriptors of `any` layout have been decided.
+struct Built {
+  dnnl::primitive primitive;
+  dnnl::memory::desc weights, scratchpad;
+  std::string implementation;  // "brg:avx512_core_bf16"
+};
+
+// These throw dnnl::error (status unimplemented) where the library has no such primitive here.
+// dst[m,n] = src[m,k] · weights[k,n]
+Built matmul(const dnnl::engine& engine, const dnnl::memory::desc& src,
+             const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+             const dnnl::primitive_attr& attributes);
+// dst[m,n] = src[m,k] · weights[n,k]ᵀ
+Built inner_product(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                    const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+                    const dnnl::primitive_attr& attributes);
+
+// How elements lie: outer strides by dimension, then blocks within, outermost first.
+struct Blocking {
+  std::vector<int64_t> strides;
+  std::vector<int64_t> blocks;
+  std::vector<int64_t> block_dims;
+};
+Blocking blocking(const dnnl::memory::desc& desc);
+
+}  // namespace ridge::cpu::onednn

@@ -1,0 +1,33 @@
+#include "onednn.h"
+
+// oneDNN 2: an operation descriptor stands between the memory descriptors and the primitive's.
+namespace ridge::cpu::onednn {
+
+Built matmul(const dnnl::engine& engine, const dnnl::memory::desc& src,
+             const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+             const dnnl::primitive_attr& attributes) {
+  const dnnl::matmul::primitive_desc chosen({src, weights, dst}, attributes, engine);
+  return {dnnl::matmul(chosen), chosen.weights_desc(), chosen.scratchpad_desc(),
+          chosen.impl_info_str()};
+}
+
+Built inner_product(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                    const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+                    const dnnl::primitive_attr& attributes) {
+  const dnnl::inner_product_forward::primitive_desc chosen(
+      {dnnl::prop_kind::forward_inference, src, weights, dst}, attributes, engine);
+  return {dnnl::inner_product_forward(chosen), chosen.weights_desc(), chosen.scratchpad_desc(),
+          chosen.impl_info_str()};
+}
+
+Blocking blocking(const dnnl::memory::desc& desc) {
+  Blocking found;
+  if (desc.data.format_kind != dnnl_blocked) return found;
+  const dnnl_blocking_desc_t& inner = desc.data.format_desc.blocking;
+  found.strides.assign(inner.strides, inner.strides + desc.data.ndims);
+  found.blocks.assign(inner.inner_blks, inner.inner_blks + inner.inner_nblks);
+  found.block_dims.assign(inner.inner_idxs, inner.inner_idxs + inner.inner_nblks);
+  return found;
+}
+
+}  // namespace ridge::cpu::onednn

@@ -1,0 +1,138 @@
+#include "product.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "onednn.h"
+
+namespace ridge::cpu {
+namespace {
+
+using Memory = dnnl::memory;
+
+std::optional<Memory::data_type> onednn_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return Memory::data_type::f32;
+    case DType::bf16: return Memory::data_type::bf16;
+    case DType::f16: return Memory::data_type::f16;
+    case DType::int8: return Memory::data_type::s8;
+    case DType::int32: return Memory::data_type::s32;
+    default: return std::nullopt;
+  }
+}
+
+// In oneDNN's own notation: outer dimensions by falling stride (capital where blocked), then the
+// blocks: "ab" is row-major, "BA16a64b2a" panels of 64 columns with rows in pairs.
+std::string layout_name(const Memory::desc& desc) {
+  const onednn::Blocking lie = onednn::blocking(desc);
+  if (lie.strides.empty()) return "opaque";
+  std::vector<size_t> order(lie.strides.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t x, size_t y) { return lie.strides[x] > lie.strides[y]; });
+  std::string text;
+  for (const size_t dim : order) {
+    const bool blocked =
+        std::count(lie.block_dims.begin(), lie.block_dims.end(), static_cast<int64_t>(dim)) > 0;
+    text += static_cast<char>((blocked ? 'A' : 'a') + static_cast<char>(dim));
+  }
+  for (size_t i = 0; i < lie.blocks.size(); ++i) {
+    text += fmt::format("{}{}", lie.blocks[i], static_cast<char>('a' + lie.block_dims[i]));
+  }
+  return text;
+}
+
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  // An environment variable may have allowed bf16 inside f32 products.
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
+  return attributes;
+}
+
+Product matmul(const dnnl::engine& engine, const Gemm& gemm, Form form, Memory::data_type in,
+               Memory::data_type out) {
+  Product product;
+  product.a = {{gemm.m, gemm.k}, in, Memory::format_tag::ab};
+  product.c = {{gemm.m, gemm.n}, out, Memory::format_tag::ab};
+  const Memory::dims shape = {gemm.k, gemm.n};
+  const bool nt = gemm.layout == Gemm::Layout::nt;
+  product.b_plain = {shape, in, nt ? Memory::format_tag::ba : Memory::format_tag::ab};
+  const Memory::desc any(shape, in, Memory::format_tag::any);
+  auto built = onednn::matmul(engine, product.a, form == Form::packed ? any : product.b_plain,
+                              product.c, attributes());
+  product.kernel = "matmul " + built.implementation;
+  product.primitive = built.primitive;
+  product.b = built.weights;
+  product.scratchpad = built.scratchpad;
+  return product;
+}
+
+Product inner_product(const dnnl::engine& engine, const Gemm& gemm, Form form, Memory::data_type in,
+                      Memory::data_type out) {
+  Product product;
+  product.a = {{gemm.m, gemm.k}, in, Memory::format_tag::ab};
+  product.c = {{gemm.m, gemm.n}, out, Memory::format_tag::ab};
+  const Memory::dims shape = {gemm.n, gemm.k};
+  const bool nt = gemm.layout == Gemm::Layout::nt;
+  product.b_plain = {shape, in, nt ? Memory::format_tag::ab : Memory::format_tag::ba};
+  const Memory::desc any(shape, in, Memory::format_tag::any);
+  auto built = onednn::inner_product(
+      engine, product.a, form == Form::packed ? any : product.b_plain, product.c, attributes());
+  product.kernel = "inner_product " + built.implementation;
+  product.primitive = built.primitive;
+  product.b = built.weights;
+  product.scratchpad = built.scratchpad;
+  return product;
+}
+
+}  // namespace
+
+Result<Product> make_product(const dnnl::engine& engine, const Gemm& gemm, Form form) {
+  const auto in = onednn_type(gemm.dtype), out = onednn_type(gemm.output_dtype());
+  const std::string what =
+      fmt::format("{} product with {} output", name(gemm.dtype), name(gemm.output_dtype()));
+  if (!in || !out) return Error{fmt::format("oneDNN has no {} on a CPU", what)};
+  // One row: oneDNN's matmul copies plain weights first, its inner product goes to a vector kernel.
+  using Make =
+      Product (*)(const dnnl::engine&, const Gemm&, Form, Memory::data_type, Memory::data_type);
+  std::vector<Make> order = {matmul, inner_product};
+  if (gemm.m == 1) std::swap(order[0], order[1]);
+  std::string why;
+  for (const Make make : order) {
+    try {
+      Product product = make(engine, gemm, form, *in, *out);
+      product.reference = product.kernel.find("ref") != std::string::npos;
+      product.kernel += ", weights " + layout_name(product.b);
+      return product;
+    } catch (const dnnl::error& error) {
+      if (error.status != dnnl_unimplemented) why = error.message;
+    }
+  }
+  if (!why.empty()) return Error{fmt::format("oneDNN {}: {}", onednn_version(), why)};
+  return Error{fmt::format("oneDNN {} has no {} for this processor ({})", onednn_version(), what,
+                           onednn_isa())};
+}
+
+std::string onednn_version() {
+  const dnnl_version_t* version = dnnl_version();
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string onednn_isa() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41: return "sse41";
+    case dnnl::cpu_isa::avx: return "avx";
+    case dnnl::cpu_isa::avx2: return "avx2";
+    case dnnl::cpu_isa::avx512_core: return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
+    default: return fmt::format("isa {:#x}", static_cast<int>(dnnl::get_effective_cpu_isa()));
+  }
+}
+
+}  // namespace ridge::cpu

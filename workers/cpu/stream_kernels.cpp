@@ -1,0 +1,153 @@
+#include "stream_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "stream_kernels.cpp"
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>  // compiles this file once for each target
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ridge::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::ScalableTag<float>;
+using Vector = hn::Vec<Tag>;
+
+constexpr int64_t kChunk = 8192;
+
+// Eight sums: additions of 4 cycles, two a cycle, must not wait for each other.
+HWY_INLINE float Sum(const float* HWY_RESTRICT a, int64_t count) {
+  const Tag d;
+  const auto n = static_cast<int64_t>(hn::Lanes(d));
+  Vector s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+  int64_t i = 0;
+  for (; i + 8 * n <= count; i += 8 * n) {
+    s0 = hn::Add(s0, hn::Load(d, a + i));
+    s1 = hn::Add(s1, hn::Load(d, a + i + n));
+    s2 = hn::Add(s2, hn::Load(d, a + i + 2 * n));
+    s3 = hn::Add(s3, hn::Load(d, a + i + 3 * n));
+    s4 = hn::Add(s4, hn::Load(d, a + i + 4 * n));
+    s5 = hn::Add(s5, hn::Load(d, a + i + 5 * n));
+    s6 = hn::Add(s6, hn::Load(d, a + i + 6 * n));
+    s7 = hn::Add(s7, hn::Load(d, a + i + 7 * n));
+  }
+  for (; i < count; i += n) s0 = hn::Add(s0, hn::Load(d, a + i));
+  s0 = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
+  s4 = hn::Add(hn::Add(s4, s5), hn::Add(s6, s7));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s4)));
+}
+
+void Read(const float* HWY_RESTRICT a, int64_t count, float* HWY_RESTRICT sums) {
+  for (int64_t i = 0; i < count; i += kChunk) {
+    *sums++ = Sum(a + i, count - i < kChunk ? count - i : kChunk);
+  }
+}
+
+struct Plain {
+  static HWY_INLINE void Put(Vector v, Tag d, float* c) { hn::Store(v, d, c); }
+};
+struct Bypass {
+  static HWY_INLINE void Put(Vector v, Tag d, float* c) { hn::Stream(v, d, c); }
+};
+
+// Four vectors a step: the loop's own instructions no longer count, and with 64-byte vectors a step
+// is the 256 bytes that every array is a multiple of.
+template <class Store, class Value>
+HWY_INLINE void Fill(float* HWY_RESTRICT c, int64_t count, const Value& value) {
+  const Tag d;
+  const auto n = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + 4 * n <= count; i += 4 * n) {
+    const Vector v0 = value(d, i), v1 = value(d, i + n);
+    const Vector v2 = value(d, i + 2 * n), v3 = value(d, i + 3 * n);
+    Store::Put(v0, d, c + i);
+    Store::Put(v1, d, c + i + n);
+    Store::Put(v2, d, c + i + 2 * n);
+    Store::Put(v3, d, c + i + 3 * n);
+  }
+  for (; i < count; i += n) Store::Put(value(d, i), d, c + i);
+}
+
+// Scalars, not vectors, are the members: vectors of a length unknown here (SVE) cannot be.
+struct Constant {
+  float s;
+  HWY_INLINE Vector operator()(Tag d, int64_t) const { return hn::Set(d, s); }
+};
+struct Element {
+  const float* HWY_RESTRICT a;
+  HWY_INLINE Vector operator()(Tag d, int64_t i) const { return hn::Load(d, a + i); }
+};
+struct MulAdd {
+  const float* HWY_RESTRICT a;
+  const float* HWY_RESTRICT b;
+  float s;
+  HWY_INLINE Vector operator()(Tag d, int64_t i) const {
+    return hn::MulAdd(hn::Set(d, s), hn::Load(d, b + i), hn::Load(d, a + i));
+  }
+};
+
+template <class Value>
+HWY_INLINE void FillEither(float* c, int64_t count, bool bypass, const Value& value) {
+  if (!bypass) return Fill<Plain>(c, count, value);
+  Fill<Bypass>(c, count, value);
+  hwy::FlushStream();
+}
+
+void Write(float s, float* c, int64_t count, bool bypass) {
+  FillEither(c, count, bypass, Constant{s});
+}
+void Copy(const float* a, float* c, int64_t count, bool bypass) {
+  FillEither(c, count, bypass, Element{a});
+}
+void Triad(const float* a, const float* b, float s, float* c, int64_t count, bool bypass) {
+  FillEither(c, count, bypass, MulAdd{a, b, s});
+}
+
+}  // namespace ridge::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ridge::cpu {
+namespace {
+
+HWY_EXPORT(Read);
+HWY_EXPORT(Write);
+HWY_EXPORT(Copy);
+HWY_EXPORT(Triad);
+
+int64_t best_target() {
+  const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+  return targets & -targets;  // the lowest bit is the best
+}
+
+}  // namespace
+
+void stream_read(const float* a, int64_t count, float* sums) {
+  HWY_DYNAMIC_DISPATCH(Read)(a, count, sums);
+}
+void stream_write(float s, float* c, int64_t count, bool bypass) {
+  HWY_DYNAMIC_DISPATCH(Write)(s, c, count, bypass);
+}
+void stream_copy(const float* a, float* c, int64_t count, bool bypass) {
+  HWY_DYNAMIC_DISPATCH(Copy)(a, c, count, bypass);
+}
+void stream_triad(const float* a, const float* b, float s, float* c, int64_t count, bool bypass) {
+  HWY_DYNAMIC_DISPATCH(Triad)(a, b, s, c, count, bypass);
+}
+
+std::string highway_version() {
+  return std::to_string(HWY_MAJOR) + "." + std::to_string(HWY_MINOR) + "." +
+         std::to_string(HWY_PATCH);
+}
+
+std::string highway_target() { return hwy::TargetName(best_target()); }
+
+bool drop_best_highway_target() {
+  const int64_t best = best_target();
+  if (best == HWY_STATIC_TARGET) return false;
+  hwy::DisableTargets(hwy::SupportedTargets() & best);
+  return best_target() != best;
+}
+
+}  // namespace ridge::cpu
+#endif
