@@ -10,13 +10,15 @@ namespace ridge::stats {
 // 0 for n < 3 and for values that do not vary.
 double lag1_autocorrelation(std::span<const double> values);
 
-// By how much autocorrelation inflates the variance of a mean or median: the AR(1) factor
-// (1+r)/(1-r), of the values and of the means of 2, 4, 8, … of them while at least 20 means are
-// left, whichever says most. Lag 1 alone is blind to slow wander under fast noise. Each r is taken
-// `sigmas` of its standard errors high. O(n).
-double variance_inflation(std::span<const double> values, double sigmas = 0);
+// By how much autocorrelation inflates the variance of a mean or median.
+struct Inflation {
+  double likely = 1;
+  double at_most = 1;  // each r two of its standard errors higher; `likely` if lag 1 is below those
+};
 
-// How many independent values these are worth: n / variance_inflation.
-double effective_size(std::span<const double> values, double sigmas = 0);
+// The AR(1) factor (1+r)/(1-r) of the values, and of the means of 2, 4, 8, … of them while at least
+// 20 means are left, whichever says most: lag 1 alone is blind to slow wander under fast noise.
+// The effective sample size is n over it. O(n).
+Inflation variance_inflation(std::span<const double> values);
 
 }  // namespace ridge::stats

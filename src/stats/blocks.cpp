@@ -7,9 +7,10 @@
 namespace ridge::stats {
 namespace {
 
-Block make_block(std::span<const double> samples, int64_t first, int64_t count) {
+// Reorders the samples of the block.
+Block make_block(std::span<double> samples, int64_t first, int64_t count) {
   const auto part = samples.subspan(static_cast<size_t>(first), static_cast<size_t>(count));
-  return {first, count, count == 1 ? part[0] : *median(part)};
+  return {first, count, median_in_place(part)};
 }
 
 }  // namespace
@@ -17,6 +18,7 @@ Block make_block(std::span<const double> samples, int64_t first, int64_t count) 
 std::vector<Block> timed_blocks(std::span<const double> samples_ns, double ops_per_sample,
                                 double block_s, int64_t least_samples) {
   std::vector<Block> blocks;
+  std::vector<double> scratch(samples_ns.begin(), samples_ns.end());
   const double wanted_ns = block_s * 1e9 / ops_per_sample;  // the sum of samples that fills a block
   double filled = 0;
   int64_t first = 0;
@@ -25,7 +27,7 @@ std::vector<Block> timed_blocks(std::span<const double> samples_ns, double ops_p
     const int64_t count = i + 1 - first;
     const bool one_is_enough = count == 1 && filled >= wanted_ns;
     if (!one_is_enough && (filled < wanted_ns || count < least_samples)) continue;
-    blocks.push_back(make_block(samples_ns, first, count));
+    blocks.push_back(make_block(scratch, first, count));
     first = i + 1;
     filled = 0;
   }
@@ -34,12 +36,13 @@ std::vector<Block> timed_blocks(std::span<const double> samples_ns, double ops_p
 
 std::vector<Block> counted_blocks(std::span<const double> samples_ns, int64_t most) {
   std::vector<Block> blocks;
+  std::vector<double> scratch(samples_ns.begin(), samples_ns.end());
   const auto n = static_cast<int64_t>(samples_ns.size());
   const int64_t count = std::min(n, most);
   blocks.reserve(static_cast<size_t>(std::max<int64_t>(count, 0)));
   for (int64_t b = 0; b < count; ++b) {
     const int64_t first = b * n / count;
-    blocks.push_back(make_block(samples_ns, first, (b + 1) * n / count - first));
+    blocks.push_back(make_block(scratch, first, (b + 1) * n / count - first));
   }
   return blocks;
 }

@@ -41,7 +41,6 @@ std::vector<double> pairwise_slopes(const Points& points) {
       if (dt > 0) slopes.push_back((points.y[j] - points.y[i]) / dt);
     }
   }
-  std::sort(slopes.begin(), slopes.end());
   return slopes;
 }
 
@@ -117,9 +116,9 @@ std::optional<Change> within_rounds(std::span<const RoundSeries> rounds, const D
   for (const RoundSeries& round : rounds) {
     if (round.samples.size() < kLeastPoints) continue;
     const Points points = blocked(round.samples, round.at_s);
-    const auto slopes = pairwise_slopes(points);
+    auto slopes = pairwise_slopes(points);
     if (slopes.empty()) continue;
-    changes.push_back(quantile_of_sorted(slopes, 0.5) * (points.t.back() - points.t.front()));
+    changes.push_back(median_in_place(slopes) * (points.t.back() - points.t.front()));
     if (rounds.size() >= 3) continue;
     const auto change = theil_sen_change(round.samples, round.at_s, rule.confidence);
     if (change && (!largest || std::fabs(change->value) > std::fabs(largest->value))) {
@@ -142,8 +141,9 @@ std::optional<Change> theil_sen_change(std::span<const double> samples,
                                        std::span<const double> at_s, double confidence) {
   if (samples.size() < kLeastPoints || samples.size() != at_s.size()) return std::nullopt;
   const Points points = blocked(samples, at_s);
-  const auto slopes = pairwise_slopes(points);
+  auto slopes = pairwise_slopes(points);
   if (slopes.empty()) return std::nullopt;
+  std::sort(slopes.begin(), slopes.end());
   const double slope = quantile_of_sorted(slopes, 0.5);
   const auto n = static_cast<double>(points.t.size());
   const double inflation = residual_inflation(points, slope);

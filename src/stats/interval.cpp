@@ -11,11 +11,6 @@
 namespace ridge::stats {
 namespace {
 
-// Where autocorrelation shows, effective samples are counted on the safe side: else the intervals
-// shown of a strongly autocorrelated series would be those whose correlation came out too low by
-// chance.
-constexpr double kSureSigmas = 2;
-
 bool usable(double value) { return value > 0 && std::isfinite(value); }
 
 bool valid(double confidence) { return confidence > 0 && confidence < 1; }
@@ -39,12 +34,11 @@ std::optional<Estimate> on_logs(std::span<const double> medians, double extra, d
 std::optional<Interval> median_interval(std::span<const double> samples, double confidence) {
   const auto n = static_cast<int64_t>(samples.size());
   if (static_cast<double>(n) < kLeastEffectiveSize || !valid(confidence)) return std::nullopt;
-  const double n_eff = effective_size(samples);
-  if (n_eff < kLeastEffectiveSize) return std::nullopt;
-  if (lag1_autocorrelation(samples) > 2 / std::sqrt(static_cast<double>(n)) &&
-      effective_size(samples, kSureSigmas) < kLeastEffectiveSize) {
-    return std::nullopt;
-  }
+  const Inflation inflation = variance_inflation(samples);
+  const double n_eff = static_cast<double>(n) / inflation.likely;
+  // On the safe side: else the intervals shown of a strongly autocorrelated series would be those
+  // whose correlation came out too low by chance.
+  if (static_cast<double>(n) / inflation.at_most < kLeastEffectiveSize) return std::nullopt;
 
   // The order statistics k and m+1-k of m independent values miss the median with probability
   // 2·P(Binomial(m, 1/2) < k); take the same fractions of our n, rounded outwards.

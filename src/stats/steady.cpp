@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "stats/autocorrelation.h"
@@ -16,7 +17,7 @@ constexpr int64_t kTestableBlocks = 6;  // from here on the blocks' own scatter 
 constexpr int64_t kTailBlocks = 16;     // from here on the scatter of the later half alone
 
 constexpr size_t kTellingSamples = 40;  // show their noise and its autocorrelation
-constexpr double kTimeConstants = 3;
+constexpr double kTimeConstants = 4;
 
 struct Noise {
   double deviation = 0;  // of one block
@@ -93,18 +94,34 @@ int64_t blocks_that_differ(std::span<const double> x, double block_noise, const 
   return 0;
 }
 
+// What is left of samples without their trend, as a fraction of their median: the line through the
+// medians of the two halves.
+std::vector<double> without_trend(std::span<const double> samples) {
+  const size_t half = samples.size() / 2;
+  const double first = *median(samples.first(half)), last = *median(samples.subspan(half));
+  const double middle = std::midpoint(first, last);
+  const double per_sample = (last - first) / (static_cast<double>(samples.size()) / 2);
+  std::vector<double> residual(samples.begin(), samples.end());
+  for (size_t i = 0; i < residual.size(); ++i) {
+    const double place = static_cast<double>(i) - static_cast<double>(residual.size() - 1) / 2;
+    residual[i] = (residual[i] - per_sample * place) / middle - 1;
+  }
+  return residual;
+}
+
 // Standard error of a block's median, from the later half of the samples and their autocorrelation.
+// Without their trend, or a ramp would pass for noise that is strongly correlated.
 double noise_of_blocks(std::span<const double> samples, std::span<const Block> blocks) {
   const auto later = samples.subspan(samples.size() / 2);
   const double per_block = static_cast<double>(samples.size()) / static_cast<double>(blocks.size());
   if (later.size() < kTellingSamples || per_block < 4) return 0;
-  const double centre = *median(later);
-  const double deviation = kMadToSigma * *median_absolute_deviation(later, centre) / centre;
-  return 1.2533 * deviation * std::sqrt(variance_inflation(later) / per_block);
+  const std::vector<double> residual = without_trend(later);
+  const double deviation = kMadToSigma * *median_absolute_deviation(residual, *median(residual));
+  return 1.2533 * deviation * std::sqrt(variance_inflation(residual).likely / per_block);
 }
 
 // How many blocks after a warm-up of `start` the tail of its decay may still hide in the noise:
-// 3 time constants, as the fall from the first block to the noise shows them.
+// 4 time constants, as the fall from the first block to the noise shows them.
 double hidden_tail(std::span<const double> x, int64_t start, double block_noise) {
   const auto steady = x.subspan(static_cast<size_t>(start));
   const double fall = std::fabs(x[0] - *median(steady));

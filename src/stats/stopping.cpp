@@ -56,7 +56,7 @@ bool modes_tight(std::span<const double> samples, const Modes& modes, const Stop
 int64_t check_after(const StoppingRule& rule, int64_t n, double sample_s) {
   if (n < rule.few_samples) return rule.few_samples;
   const int64_t step = sample_s >= rule.long_sample_s ? 1 : 10;
-  return n + std::max(step, n / 10);
+  return n + std::max(step, n / 8);
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ Decision decide(const StoppingRule& rule, std::span<const double> samples_ns, do
 
   const auto start = steady_start(samples_ns, ops_per_sample, rule.steady);
   if (!start) {
-    decision.caveat = Caveat::not_steady;
+    decision.caveat = n < rule.few_samples ? Caveat::few_samples : Caveat::not_steady;
     decision.first_steady =
         std::min(end_of_warm_up(samples_ns, ops_per_sample, rule.warm_up_s), n - 1);
     return decision;
@@ -94,27 +94,28 @@ Decision decide(const StoppingRule& rule, std::span<const double> samples_ns, do
   if (!last && steady_s < rule.least_s) return decision;
 
   const bool enough = kept >= rule.least_samples;
-  if (const auto modes = two_modes(steady)) {
-    decision.caveat = Caveat::bimodal;
-    if (enough && modes_tight(steady, *modes, rule)) decision.verdict = Verdict::precise;
-    return decision;
-  }
   decision.interval = median_interval(steady, rule.confidence);
+  bool tight = false, done = false;
   if (decision.interval) {
     const double half_width = decision.interval->width() / 2 / *median(steady);
-    const bool tight = half_width <= rule.target;
+    tight = half_width <= rule.target;
+    done = tight && enough && no_slow_change(rule, steady, half_width, steady_s);
     decision.caveat = tight ? Caveat::none : Caveat::imprecise;
-    if (tight && enough && no_slow_change(rule, steady, half_width, steady_s)) {
-      decision.verdict = Verdict::precise;
+  } else {
+    const bool few = static_cast<double>(kept) < kLeastEffectiveSize;
+    decision.caveat = few ? Caveat::few_samples : Caveat::autocorrelated;
+    done = few && sample_s >= rule.long_sample_s && kept >= rule.few_samples &&
+           all_within(steady, rule.target);
+  }
+  if (last && tight && !done) decision.caveat = Caveat::imprecise;
+  if (last || done || !tight) {  // where it matters: sorting is what a check spends most on
+    if (const auto modes = two_modes(steady)) {
+      decision.interval.reset();
+      decision.caveat = Caveat::bimodal;
+      done = enough && modes_tight(steady, *modes, rule);
     }
-    return decision;
   }
-  const bool few = static_cast<double>(kept) < kLeastEffectiveSize;
-  decision.caveat = few ? Caveat::few_samples : Caveat::autocorrelated;
-  if (few && sample_s >= rule.long_sample_s && kept >= rule.few_samples &&
-      all_within(steady, rule.target)) {
-    decision.verdict = Verdict::precise;
-  }
+  if (done) decision.verdict = Verdict::precise;
   return decision;
 }
 

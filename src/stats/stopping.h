@@ -29,7 +29,8 @@ struct StoppingRule {
 
 enum class Verdict { go_on, precise, out_of_time };
 
-// Why there is no interval, or one wider than the target. Names of the row's flags.
+// Why there is no interval, or a poor one. Names of the row's flags. Final with the verdict only.
+// `imprecise`: the interval is wider than the target, or a slow change under it is not excluded.
 // With two modes the median is no stable number and has no interval; the round is precise once each
 // mode's own median is.
 enum class Caveat { none, few_samples, autocorrelated, imprecise, not_steady, bimodal };

@@ -42,7 +42,7 @@ std::optional<Summary> summarize(std::span<const double> samples) {
   s.mad = *median_absolute_deviation(samples, s.median);
   s.robust_cv = s.median != 0 ? kMadToSigma * s.mad / std::fabs(s.median) : 0;
   s.autocorrelation = lag1_autocorrelation(samples);
-  s.n_eff = effective_size(samples);
+  s.n_eff = static_cast<double>(s.n) / variance_inflation(samples).likely;
   s.outliers = count_outliers(sorted, s.q1, s.q3);
   return s;
 }
