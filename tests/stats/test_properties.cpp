@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "stats/interval.h"
 #include "stats/modes.h"
@@ -28,7 +29,11 @@ std::vector<double> scaled(std::vector<double> x, double by) {
   return x;
 }
 
-void holds(const char* what, const auto& property) { EXPECT_TRUE(rc::check(what, property)); }
+// The same cases each time, unless RC_PARAMS asks for others.
+void holds(const char* what, const auto& property) {
+  setenv("RC_PARAMS", "seed=20240607", 0);
+  EXPECT_TRUE(rc::check(what, property));
+}
 
 TEST(Properties, QuantilesDoNotDependOnOrder) {
   holds("permutation", [] {

@@ -33,11 +33,11 @@ struct Share {
   int64_t hits = 0, of = 0;
   void add(bool hit) { hits += hit, ++of; }
   double value() const { return static_cast<double>(hits) / static_cast<double>(of); }
-  // From 2000 the whole 95 % bound must lie on the right side; from 1000 the figure itself; with
-  // fewer the bound must not lie on the wrong side.
+  // From 2000 the whole one-sided 95 % bound must lie on the right side; from 1000 the figure
+  // itself; with fewer the 99.5 % bound must not lie on the wrong side.
   double error() const {
-    const double error = 1.645 * std::sqrt(value() * (1 - value()) / static_cast<double>(of));
-    return of >= 2000 ? error : of >= 1000 ? 0 : -error;
+    const double error = std::sqrt(value() * (1 - value()) / static_cast<double>(of));
+    return of >= 2000 ? 1.645 * error : of >= 1000 ? 0 : -2.576 * error;
   }
   double at_least() const { return value() - error(); }
   double at_most() const { return value() + error(); }
