@@ -1,11 +1,13 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -32,13 +34,16 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char by);
 std::vector<std::string_view> words(std::string_view text);  // parted by blanks and line ends
 
-// The whole text as a number; nothing else may stand there. No locale is asked.
+// The whole text as a finite number; nothing else may stand there. No locale is asked.
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T out{};
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, out);
   if (error != std::errc() || rest != end || text.empty()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!std::isfinite(out)) return std::nullopt;  // from_chars takes "nan" and "inf"
+  }
   return out;
 }
 std::optional<int64_t> parse_hex(std::string_view text);  // "0x1a" or "1a"

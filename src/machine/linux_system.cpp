@@ -3,8 +3,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <cmath>
-
 #include "machine/files.h"
 #include "machine/linux_cgroup.h"
 #include "machine/platform.h"
@@ -75,8 +73,10 @@ void read_virtualization(const Sources& sources, System& system) {
   if (flags) {
     const std::string all = fmt::format(" {} ", *flags);
     system.virtual_machine = all.find(" hypervisor ") != std::string::npos;
-    if (!*system.virtual_machine.value && !system.hypervisor) {
-      system.hypervisor = KnownText::unknown("none is announced: bare metal, or one that hides");
+    if (!system.hypervisor) {
+      system.hypervisor = KnownText::unknown(
+          *system.virtual_machine ? "the processor announces one, without a name that we could read"
+                                  : "none is announced: bare metal, or one that hides");
     }
   } else if (system.hypervisor) {
     system.virtual_machine = true;
