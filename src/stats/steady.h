@@ -17,12 +17,13 @@ struct SteadyRule {
   double always_agree = 0.0005;     // closer than this never counts as a difference
 };
 
-// Index of the first steady sample of a round, or nullopt: not steady yet. Looks back: the blocks
-// that agree are steady data themselves, and with more samples the answer gets sharper (it may move
-// either way). The steady part has at least 3 blocks, a third of all, shows no difference between
-// its head and its rest for any head of 1, 2, 4, … blocks, and starts half as long again after the
-// warm-up that was seen, as the tail of a decay hides in the noise.
-// samples_ns: ns per op, in order, from the round's first timed sample. O(n).
+// Index of the first steady sample of a round, or nullopt: not steady yet. Looks back: blocks that
+// agree are steady data themselves, and with more samples the answer gets sharper (it may move
+// either way). In the steady part (at least 3 blocks and a third of all) no head of 1, 2, 4, …
+// blocks differs from the rest. Blocks of one sample are too few to waste: it starts half as long
+// again after the warm-up that was seen. Short samples are cheap: it leaves out what a decay may
+// still hide in the noise, and at least the first third. samples_ns: ns per op, in order, from the
+// round's first timed sample. O(n).
 std::optional<int64_t> steady_start(std::span<const double> samples_ns, double ops_per_sample,
                                     const SteadyRule& rule = {});
 

@@ -11,16 +11,15 @@ namespace ridge::stats {
 
 // When a round has been measured long enough.
 struct StoppingRule {
-  double target =
-      0.01;  // relative half-width of the median's interval (--fast 0.03, --rigorous 0.005)
+  double target = 0.01;  // relative half-width of the interval; --fast 0.03, --rigorous 0.005
   double confidence = 0.95;
-  double least_s = 0.5;  // steady time
-  double most_s = 15;    // of the round, warm-up included
-  int64_t least_samples = 20;
-  double warm_up_s = 4.5;      // steady by then, or `not_steady`: min(10 s, 30 % of most_s)
-  int64_t few_samples = 6;     // samples of long_sample_s or more may stop here, if all of them lie
-  double long_sample_s = 0.1;  // within ± target: there is no interval for so few
+  double least_s = 0.5;        // steady time
+  double most_s = 15;          // of the round, warm-up included
+  int64_t least_samples = 20;  // except:
+  int64_t few_samples = 6;     // so many will do of long_sample_s or more, if all lie within
+  double long_sample_s = 0.1;  // ± target; there is no interval for so few
   double slowest_s = 1;        // time constant of the slowest warm-up to be excluded
+  double warm_up_s = 4.5;      // what a round that never got steady counts as warm-up
   SteadyRule steady;
 
   // The sampler's own proportions for a round that may last `seconds`.
