@@ -1,7 +1,11 @@
 #pragma once
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include "machine/machine.h"
@@ -21,7 +25,10 @@ inline Sources fixture(const std::string& name) {
 class Tree {
  public:
   Tree() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ridge_tree_XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";  // many small files: quicker than a disk
+    const bool there = ::access(memory.c_str(), W_OK) == 0;
+    const auto parent = there ? memory : std::filesystem::temp_directory_path();
+    std::string pattern = (parent / "ridge_tree_XXXXXX").string();
     if (!::mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
     root_ = pattern;
   }

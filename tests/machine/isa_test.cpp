@@ -85,10 +85,11 @@ TEST(Isa, AgreesWithTheKernel) {
   };
   for (const Extension& extension : probe_extensions(isa_probes())) {
     const bool listed = flags.count(kernel_name(extension.name)) > 0;
-    EXPECT_EQ(extension.works.value, listed) << extension.name << ": " << extension.works.reason;
-    if (listed) {
-      EXPECT_EQ(extension.announced.value, true) << extension.name;
-    }
+    // What the kernel does not list may work all the same: older kernels lack the newer names, and
+    // a hypervisor hides a set without being able to forbid it.
+    if (!listed) continue;
+    EXPECT_EQ(extension.works.value, true) << extension.name << ": " << extension.works.reason;
+    EXPECT_EQ(extension.announced.value, true) << extension.name;
   }
 }
 

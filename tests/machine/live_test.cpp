@@ -124,7 +124,7 @@ TEST(Live, ABusyProcessIsSeen) {
   bool seen = false;
   for (const HeavyProcess& process : m.system.heavy_processes) seen |= process.pid == child;
   // On a machine with more work than processors it may get less than its fifth.
-  if (!seen && m.system.heavy_processes.size() > 1) GTEST_SKIP() << "too busy here to tell";
+  if (!seen && !m.system.heavy_processes.empty()) GTEST_SKIP() << "too busy here to tell";
   EXPECT_TRUE(seen);
 }
 
