@@ -10,7 +10,13 @@
 
 namespace ridge::cli {
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+namespace {
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+}  // namespace
+
+Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1), last_s_(now_s()) {}
 
 Progress::~Progress() { clear(); }
 
@@ -20,8 +26,7 @@ void Progress::clear() {
 }
 
 void Progress::update(double eta_s, size_t done, size_t all, const std::string& now) {
-  const double t =
-      std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const double t = now_s();
   if (t - last_s_ < (terminal_ ? 0.5 : 10)) return;
   last_s_ = t;
   const std::string line =

@@ -17,7 +17,7 @@ class Progress {
 
  private:
   bool terminal_;
-  double last_s_ = 0;
+  double last_s_;
   bool shown_ = false;
 };
 

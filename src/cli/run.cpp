@@ -44,12 +44,11 @@ Json settings_json(const RunArgs& args, const Suite& suite, const Effort& effort
 }
 
 Header header_of(const RunArgs& args, const Context& context, const Suite& suite,
-                 const Plan& plan) {
+                 const Machine& machine, const Plan& plan) {
   Header header;
   header.id = new_run_id();
   header.started_utc = utc_now();
   header.argv = context.argv;
-  const Machine machine = discover({.environment = context.environment});
   header.machine_key = machine_key(machine);
   header.machine = to_json(machine);
   header.tool = tool_json();
@@ -127,7 +126,11 @@ int run(const RunArgs& args, const Context& context) {
   plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(measured));
   if (args.dry_run) return print_result(dry_run_text(plan)) ? kOk : kFailed;
 
-  const Header header = header_of(args, context, resolved->suite, plan);
+  const Machine machine = discover({.environment = context.environment});
+  if (machine.system.power_source && *machine.system.power_source == "battery") {
+    plan.machine_flags.push_back(Flag::on_battery);
+  }
+  const Header header = header_of(args, context, resolved->suite, machine, plan);
   auto writer = RunWriter::create(args.out, header);
   if (!writer) return complain(writer.error().message, kUsage);
   Keeper keeper(&*writer);

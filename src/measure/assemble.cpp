@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <span>
 
-#include "stats/drift.h"
-#include "stats/interval.h"
-#include "stats/modes.h"
 #include "stats/quantile.h"
+#include "stats/row.h"
 #include "stats/summary.h"
 
 namespace ridge {
@@ -72,61 +70,62 @@ void describe_samples(const Steady& steady, TimeSummary& time) {
   time.n_eff = n_eff;
 }
 
-void estimate(const Steady& steady, const std::vector<KeptRound>& rounds, Row& row) {
+// The row's number, its interval, and what the samples say against it.
+void estimate(const Steady& steady, int not_steady, double target, Row& row) {
   TimeSummary& time = row.time;
-  for (const auto round : steady.rounds) time.round_medians_ns.push_back(*stats::median(round));
-  if (const auto between = stats::between_rounds_interval(time.round_medians_ns)) {
-    time.median_ns = between->value;
-    time.ci_low_ns = between->interval.lo;
-    time.ci_high_ns = between->interval.hi;
-  } else {
-    // One or two rounds cannot say where the next run will fall: no interval.
-    time.median_ns = stats::median(time.round_medians_ns);
-    const bool correlated = std::any_of(rounds.begin(), rounds.end(), [](const KeptRound& r) {
-      return r.outcome.caveat == stats::Caveat::autocorrelated;
-    });
-    row.add(correlated ? Flag::autocorrelated : Flag::few_samples);
-  }
-}
-
-void look_for_change(const Steady& steady, Row& row) {
   std::vector<stats::RoundSeries> series;
   for (size_t i = 0; i < steady.rounds.size(); ++i) {
     series.push_back({steady.rounds[i], steady.times[i]});
+    time.round_medians_ns.push_back(*stats::median(steady.rounds[i]));
   }
-  const stats::Drift drift = stats::drift_over(series);
-  const auto& change = drift.across ? drift.across : drift.within;
-  if (change) {
-    row.time.drift_percent = 100 * change->value;
-    row.time.drift_ci_low_percent = 100 * change->interval.lo;
-    row.time.drift_ci_high_percent = 100 * change->interval.hi;
+  const auto estimate = stats::estimate_row(series, not_steady, target);
+  if (!estimate) return;
+  time.median_ns = estimate->value;
+  if (estimate->interval) {
+    time.ci_low_ns = estimate->interval->lo;
+    time.ci_high_ns = estimate->interval->hi;
   }
-  if (drift.flagged) row.add(Flag::drift);
-  if (const auto modes = stats::two_modes_over(steady.rounds)) {
-    row.time.mode_low_ns = modes->modes.fast.median;
-    row.time.mode_high_ns = modes->modes.slow.median;
+  switch (estimate->caveat) {
+    case stats::Caveat::none: break;
+    case stats::Caveat::few_samples: row.add(Flag::few_samples); break;
+    case stats::Caveat::autocorrelated: row.add(Flag::autocorrelated); break;
+    case stats::Caveat::imprecise: row.add(Flag::imprecise); break;
+    case stats::Caveat::not_steady: row.add(Flag::not_steady); break;
+    case stats::Caveat::bimodal: row.add(Flag::bimodal); break;
+  }
+  if (const auto& change =
+          estimate->drift.across ? estimate->drift.across : estimate->drift.within) {
+    time.drift_percent = 100 * change->value;
+    time.drift_ci_low_percent = 100 * change->interval.lo;
+    time.drift_ci_high_percent = 100 * change->interval.hi;
+  }
+  if (estimate->drift.flagged) row.add(Flag::drift);
+  if (estimate->modes) {
+    time.mode_low_ns = estimate->modes->modes.fast.median;
+    time.mode_high_ns = estimate->modes->modes.slow.median;
     row.add(Flag::bimodal);
   }
 }
 
 void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
   double warmup_s = 0;
-  size_t not_steady = 0;
+  size_t contended = 0;
   for (const auto& [o, at_s] : rounds) {
     row.time.rounds += 1;
     row.time.warmup_samples += o.first_steady;
     for (int64_t i = 0; i < o.first_steady; ++i) {
       warmup_s += o.ns[static_cast<size_t>(i)] * static_cast<double>(o.ops_per_sample) * 1e-9;
     }
-    not_steady += o.caveat == stats::Caveat::not_steady;
     if (o.timer_limited) row.add(Flag::timer_limited);
     if (o.cache_not_cold) row.add(Flag::cache_not_cold);
+    if (o.swapping) row.add(Flag::swapping);
+    contended += o.contended;
     row.bytes_peak = std::max(row.bytes_peak, o.bytes_peak);
     row.check.elements += o.check.elements;
     row.check.worst = std::max(row.check.worst, o.check.worst);
     if (row.check.verdict == CheckOutcome::Verdict::not_run) row.check.verdict = o.check.verdict;
   }
-  if (2 * not_steady > rounds.size()) row.add(Flag::not_steady);
+  if (4 * contended > rounds.size()) row.add(Flag::contended);
   const RoundOutcome& first = rounds.front().outcome;
   row.time.warmup_s = warmup_s / static_cast<double>(rounds.size());
   row.time.ops_per_sample = first.ops_per_sample;
@@ -166,7 +165,8 @@ void end_badly(const RoundOutcome& failure, Row& row) {
 }  // namespace
 
 Row assemble(const PlannedRow& planned, const std::string& worker, const Effort& effort,
-             const std::vector<KeptRound>& rounds, const std::optional<RoundOutcome>& failure) {
+             const std::vector<KeptRound>& rounds, const std::optional<RoundOutcome>& failure,
+             const std::vector<Flag>& machine_flags) {
   Row row;
   row.work = planned.work;
   row.settings = planned.settings;
@@ -183,13 +183,15 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
   if (!rounds.empty()) {
     const Steady steady = steady_part(rounds);
     describe_samples(steady, row.time);
-    estimate(steady, rounds, row);
-    look_for_change(steady, row);
+    const auto not_steady = std::count_if(rounds.begin(), rounds.end(), [](const KeptRound& r) {
+      return r.outcome.caveat == stats::Caveat::not_steady;
+    });
+    estimate(steady, static_cast<int>(not_steady), effort.row_target, row);
     add_round_facts(rounds, row);
     derive_rate(row);
     const auto severe = static_cast<double>(row.time.outliers_severe);
     if (severe > kManyOutliers * static_cast<double>(row.time.n)) row.add(Flag::outliers);
-    if (relative_half_width(row).value_or(0) > effort.row_target) row.add(Flag::imprecise);
+    for (const Flag flag : machine_flags) row.add(flag);
 #ifndef NDEBUG
     row.add(Flag::debug_build);
 #endif

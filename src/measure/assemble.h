@@ -16,8 +16,9 @@ struct KeptRound {
 };
 
 // A row from its rounds: the estimate, the interval between rounds, the flags. `failure` is the
-// round that ended it, if one did.
+// round that ended it, if one did; `machine_flags` hold for every measured row (on_battery).
 Row assemble(const PlannedRow& planned, const std::string& worker, const Effort& effort,
-             const std::vector<KeptRound>& rounds, const std::optional<RoundOutcome>& failure);
+             const std::vector<KeptRound>& rounds, const std::optional<RoundOutcome>& failure,
+             const std::vector<Flag>& machine_flags = {});
 
 }  // namespace ridge

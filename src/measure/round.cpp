@@ -7,6 +7,7 @@
 #include <set>
 
 #include "measure/check.h"
+#include "measure/disturbance.h"
 #include "stats/quantile.h"
 
 namespace ridge {
@@ -124,6 +125,7 @@ class Round {
     double measured_ns = 0;
     const double overhead = client_.hello().clock_overhead_ns;
     const auto ops = static_cast<double>(out_.ops_per_sample);
+    std::optional<Disturbance> disturbance;  // watched from the first samples on, not while filling
     auto reply = client_.time(
         {.handle = out_.prepared.handle,
          .salt = request_.salt * 2,
@@ -131,6 +133,7 @@ class Round {
          .most_samples = kMostSamples,
          .most_ns = request_.seconds * 1e9},
         [&](const protocol::Samples& samples) {
+          if (!disturbance) disturbance.emplace(client_.pid());
           const bool on_device = !samples.device_ns.empty();
           for (size_t i = 0; i < samples.host_ns.size(); ++i) {
             measured_ns += samples.host_ns[i];
@@ -160,20 +163,24 @@ class Round {
       fail(Status::failed, "time: no samples");
       return false;
     }
-    ops_done_ = reply->timed.ops;
+    if (disturbance) {
+      out_.contended = disturbance->so_far().contended;
+      out_.swapping = disturbance->so_far().swapping;
+    }
     decision = stats::decide(rule, out_.ns, ops, request_.seconds);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
-    return hold_against_wall_clock(measured_ns, reply->wall_ns);
+    return hold_against_wall_clock(measured_ns, reply->wall_ns, reply->wall_ns + reply->fill_ns);
   }
 
   // Samples that add up to much less than our own clock saw: the worker measured something else
-  // than it spent its time on, such as a call that returns before the work is done.
-  bool hold_against_wall_clock(double measured_ns, double wall_ns) {
+  // than it spent its time on, such as a call that returns before the work is done. We may have
+  // been late to hear of the start, so what is too much is held against the whole request.
+  bool hold_against_wall_clock(double measured_ns, double wall_ns, double request_ns) {
     const auto n = static_cast<double>(out_.ns.size());
-    if (measured_ns > 1.02 * wall_ns + 5e6) {
+    if (measured_ns > 1.001 * request_ns + 1e6) {
       fail(Status::incorrect, fmt::format("the samples add up to {}, but only {} passed",
-                                          show_time(measured_ns), show_time(wall_ns)));
+                                          show_time(measured_ns), show_time(request_ns)));
       return false;
     }
     if (measured_ns + n * 3000 < 0.75 * wall_ns - 3e7) {
@@ -220,7 +227,6 @@ class Round {
   const Effort& effort_;
   const RoundRequest& request_;
   double patience_s_;
-  int64_t ops_done_ = 0;
   RoundOutcome out_;
 };
 

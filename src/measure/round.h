@@ -35,6 +35,8 @@ struct RoundOutcome {
   stats::Caveat caveat = stats::Caveat::none;
   bool timer_limited = false;
   bool cache_not_cold = false;
+  bool contended = false;
+  bool swapping = false;
   int64_t bytes_peak = 0;
   std::vector<std::string> notes;
   double timed_s = 0;  // of our wall time, between `started` and the reply

@@ -49,7 +49,7 @@ double Runner::elapsed() const { return now_s() - began_s_; }
 Row Runner::row_of(size_t index) const {
   const PlannedRow& planned = plan_.rows[index];
   return assemble(planned, plan_.workers[planned.worker].file.name, plan_.effort,
-                  progress_[index].rounds, progress_[index].failure);
+                  progress_[index].rounds, progress_[index].failure, plan_.machine_flags);
 }
 
 std::vector<Row> Runner::rows() const {
@@ -236,9 +236,9 @@ RunTotals Runner::run() {
 }
 
 RunTotals Runner::run(const Schedule& schedule) {
-  share_time(plan_, {});
   steps_ = schedule.size();
-  told_eta_s_ = elapsed() + plan_.eta_seconds();
+  told_eta_s_ = elapsed();
+  for (const Step& step : schedule) told_eta_s_ += plan_.rows[step.row].seconds;
   tell("");
   const bool whole = follow(schedule);
   sessions_.end_all();

@@ -37,7 +37,8 @@ class Runner {
 
   // The standard order: rounds_schedule over all rows, with canaries between the rounds.
   RunTotals run();
-  // Another order of steps, without canaries or further rounds.
+  // Another order of steps, without canaries or further rounds; the caller has set how long each
+  // row's rounds take.
   RunTotals run(const Schedule& schedule);
 
   // The rows as they stand, in the plan's order.

@@ -131,7 +131,7 @@ Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
     mine = true;
     return json;
   }
-  // A late answer to a cancel is nothing odd; many are.
+  if (their_id && their_id->is_int() && cancels_.erase(their_id->as_int()) > 0) return Json();
   if (++strangers_ > kMostStrangers) {
     return give_up(fmt::format("answers requests that nobody made: '{}'", excerpt(line)));
   }
@@ -262,9 +262,9 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
       if (!started) return give_up("time: samples before it has started");
       if (!more(*samples) && !cancelled) {
         cancelled = true;
-        if (auto sent = send("cancel", Json::object().set("cancel", *id)); !sent) {
-          return sent.error();
-        }
+        auto sent = send("cancel", Json::object().set("cancel", *id));
+        if (!sent) return sent.error();
+        cancels_.insert(*sent);
       }
     }
   }

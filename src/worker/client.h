@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ class Client {
 
   const protocol::Hello& hello() const { return hello_; }
   bool alive() const { return !broken_; }
+  int64_t pid() const { return process_.pid(); }
   // The last lines that the worker wrote on stderr, newest last.
   std::vector<std::string> stderr_tail();
 
@@ -67,6 +69,7 @@ class Client {
   size_t scanned_ = 0;       // of pending_, known to hold no newline
   std::string stderr_text_;  // its end
   int64_t next_id_ = 1;
+  std::set<int64_t> cancels_;  // whose answers may come at any time
   int strangers_ = 0;  // messages of no request of ours
   bool broken_ = false;
 };

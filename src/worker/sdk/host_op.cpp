@@ -5,6 +5,9 @@
 #include <stdexcept>
 
 namespace ridge::sdk {
+namespace {
+constexpr int64_t kMostCopies = 4096;  // tiny operands stay warm rather than take minutes to fill
+}
 
 HostOp::HostOp(const Task& task, Arena& arena, ParallelFor parallel)
     : task_(task), arena_(arena), parallel_(std::move(parallel)), specs_(tensors(task.work)) {
@@ -67,7 +70,7 @@ int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes,
   if (footprint >= 16 * std::max<int64_t>(cache_bytes, 1)) return 1;
   const int64_t wanted = std::max<int64_t>(2, (2 * cache_bytes + footprint - 1) / footprint + 1);
   const int64_t fitting = std::max<int64_t>(1, memory_bytes / 2 / footprint);
-  return std::min(wanted, fitting);
+  return std::min({wanted, fitting, kMostCopies});
 }
 
 }  // namespace ridge::sdk

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "machine/machine.h"
+
+namespace ridge {
+
+// Processor time of all processors together since boot, in ticks of 10 ms on most systems.
+struct CpuTime {
+  double busy_s = 0;          // spent by processes and the kernel
+  double steal_s = 0;         // taken by the hypervisor for other guests
+  int64_t swapped_pages = 0;  // to and from swap
+};
+
+// nullopt where the system does not tell.
+std::optional<CpuTime> cpu_time(const Sources& sources);
+
+// What one process (with all its threads) has used. nullopt: unknown, or no such process.
+std::optional<double> process_cpu_s(const Sources& sources, int64_t pid);
+
+}  // namespace ridge
