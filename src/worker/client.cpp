@@ -41,10 +41,19 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
   Client client(*std::move(process));
   Json request = Json::object();
   request.set("protocol", Json(Json::Array{Json(protocol::kVersion)})).set("seed", seed);
+  // What it said on stderr goes with the client, so the error takes the last of it along.
+  const auto failed = [&](const Error& error) {
+    const auto tail = client.stderr_tail();
+    return tail.empty() ? error : Error{fmt::format("{} (stderr: {})", error.message, tail.back())};
+  };
   auto reply = client.call("hello", std::move(request), deadline_s);
-  if (!reply) return reply.error();
+  if (!reply) return failed(reply.error());
   auto hello = protocol::parse_hello(*reply);
-  if (!hello) return client.give_up(hello.error().message);
+  if (!hello) return failed(client.give_up(hello.error().message));
+  if (hello->protocol != protocol::kVersion) {
+    return failed(client.give_up(fmt::format("hello: speaks protocol {}, and only {} was offered",
+                                             hello->protocol, protocol::kVersion)));
+  }
   client.hello_ = *std::move(hello);
   return client;
 }
@@ -160,10 +169,10 @@ Result<Json> Client::receive(int64_t id, double deadline_s) {
     const double left = until - seconds_now();
     if (left <= 0) {
       return give_up(strangers_ > 0
-                         ? fmt::format("no answer within {:.0f} s (but {} to requests that nobody "
+                         ? fmt::format("no answer within {:.3g} s (but {} to requests that nobody "
                                        "made)",
                                        deadline_s, strangers_)
-                         : fmt::format("no answer within {:.0f} s", deadline_s));
+                         : fmt::format("no answer within {:.3g} s", deadline_s));
     }
     if (!pump(left)) {
       const auto how = process_.wait(2);
@@ -232,6 +241,7 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
   std::optional<double> started;
   bool cancelled = false;
   double last_end = 0;
+  int64_t seen = 0;
   while (true) {
     auto message = receive(*id, silence_s);
     if (!message) return message.error().in("time");
@@ -244,6 +254,10 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
       auto timed = protocol::parse_timed(*message);
       if (!timed) return give_up(timed.error().message);
       if (!started) return give_up("time: replied without having started");
+      if (timed->ops / request.ops_per_sample < seen) {
+        return give_up(fmt::format("time: {} samples of {} ops from {} ops", seen,
+                                   request.ops_per_sample, timed->ops));
+      }
       return TimeReply{*std::move(timed), (now - *started) * 1e9, (*started - asked) * 1e9};
     }
     if (now - asked > request.most_ns / 1e9 + 2 * silence_s) {
@@ -254,6 +268,11 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
     } else if (*event == Json("samples")) {
       auto samples = protocol::parse_samples(*message);
       if (!samples) return give_up("time: " + samples.error().message);
+      seen += static_cast<int64_t>(samples->host_ns.size());
+      if (seen > request.most_samples) {  // they would fill our memory
+        return give_up(
+            fmt::format("time: sends more than the {} samples asked for", request.most_samples));
+      }
       for (size_t i = 0; i < samples->host_ns.size(); ++i) {
         // 1 ns of slack: the numbers went through text.
         if (samples->start_ns[i] + 1 < last_end) return give_up("time: samples overlap");

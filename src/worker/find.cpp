@@ -18,6 +18,7 @@ void add_from(const std::string& folder, std::vector<WorkerFile>& found) {
     if (::access(entry.path().c_str(), X_OK) != 0) continue;
     std::string name = file.substr(kPrefix.size());
     if (const size_t dot = name.find('.'); dot != std::string::npos) name.erase(dot);  // ….py
+    if (name.empty()) continue;
     const bool known = std::any_of(found.begin(), found.end(),
                                    [&](const WorkerFile& other) { return other.name == name; });
     if (!known) found.push_back({name, std::filesystem::absolute(entry.path()).string()});

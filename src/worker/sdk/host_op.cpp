@@ -64,8 +64,10 @@ std::vector<double> HostOp::read(std::string_view tensor, int64_t copy,
   return values;
 }
 
-int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes, int64_t memory_bytes) {
+int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes,
+                        int64_t memory_bytes) {
   if (cache == CacheMode::hot || footprint < 1) return 1;
+  cache_bytes = std::clamp<int64_t>(cache_bytes, 0, int64_t{1} << 50);
   // An op that streams through 16 caches leaves at most a sixteenth of itself behind.
   if (footprint >= 16 * std::max<int64_t>(cache_bytes, 1)) return 1;
   const int64_t wanted = std::max<int64_t>(2, (2 * cache_bytes + footprint - 1) / footprint + 1);

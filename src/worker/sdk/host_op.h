@@ -45,6 +45,7 @@ class HostOp : public Op {
 // How many copies of `footprint` bytes keep a cache of `cache_bytes` cold: rotating through them
 // moves more than twice the cache. At least 2, and 1 where one copy alone is 16 times the cache;
 // never more than 4096, nor than fit in half of `memory_bytes`.
-int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes, int64_t memory_bytes);
+int64_t rotation_copies(CacheMode cache, int64_t footprint, int64_t cache_bytes,
+                        int64_t memory_bytes);
 
 }  // namespace ridge::sdk
