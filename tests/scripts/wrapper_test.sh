@@ -156,6 +156,16 @@ check "set-up refreshes the lists when it must" "$(grep -c update "$box/apt/log"
 check "and installs what is missing" "$err" "Installing nosuchpkg*"
 check "then ridge runs" "$status" 4
 
+# The same by sudo: no root, but rights.
+rm "$box/apt/ridge-needs-this"
+printf '#!/bin/sh\necho 1000\n' >"$box/apt/id"
+printf '#!/bin/sh\n[ "$1" != -n ] || shift\necho "sudo $*" >>%s/apt/log\nexec "$@"\n' "$box" \
+  >"$box/apt/sudo"
+chmod +x "$box/apt/sudo"
+run env PATH="$box/apt:$PATH" "$box/a/ridge"
+check "with sudo set-up goes through it" "$(tail -n 2 "$box/apt/log")" "sudo env *install*nosuchpkg*"
+check "and ridge runs" "$status" 4
+
 run "$box/a/test"
 check "no test is a failure" "$status" "[1-9]*"
 echo 'add_test(NAME one COMMAND true)' >"$box/a/tests.cmake"
