@@ -159,6 +159,7 @@ check "then ridge runs" "$status" 4
 # The same by sudo: no root, but rights.
 rm "$box/apt/ridge-needs-this"
 printf '#!/bin/sh\necho 1000\n' >"$box/apt/id"
+# shellcheck disable=SC2016  # for the stand-in
 printf '#!/bin/sh\n[ "$1" != -n ] || shift\necho "sudo $*" >>%s/apt/log\nexec "$@"\n' "$box" \
   >"$box/apt/sudo"
 chmod +x "$box/apt/sudo"
