@@ -120,6 +120,7 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
     if (o.cache_not_cold) row.add(Flag::cache_not_cold);
     if (o.swapping) row.add(Flag::swapping);
     contended += o.contended;
+    if (o.fallback_timer) row.add(Flag::fallback_timer);
     row.bytes_peak = std::max(row.bytes_peak, o.bytes_peak);
     row.check.elements += o.check.elements;
     row.check.worst = std::max(row.check.worst, o.check.worst);
@@ -180,6 +181,7 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
     row.reason = *planned.skip;
     return row;
   }
+    row.stderr_tail = planned.stderr_tail;
   if (!rounds.empty()) {
     const Steady steady = steady_part(rounds);
     describe_samples(steady, row.time);

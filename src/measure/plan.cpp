@@ -10,7 +10,7 @@ namespace {
 // Says hello, and adds a row for every item and device, with whether it is supported.
 void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effort& effort,
            std::vector<PlannedRow>& rows) {
-  auto client = Client::start(found.file.path, effort.seed, effort.deadline_s);
+  auto client = Client::start(found.file.path, effort.seed, effort.deadline_s, query.interrupted);
   if (!client) {
     found.broken = client.error().message;
     for (const SuiteItem& item : query.items) {
@@ -54,10 +54,10 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
   auto answers = client->supports(questions, effort.deadline_s);
   if (!answers) {
     for (size_t i = first; i < rows.size(); ++i) {
-      rows[i].skip = "supports: " + answers.error().message;
+      rows[i].skip = answers.error().message;
       rows[i].skip_status = Status::failed;
+      rows[i].stderr_tail = client->stderr_tail();
     }
-    found.stderr_tail = client->stderr_tail();
     return;
   }
   for (size_t i = first; i < rows.size(); ++i) rows[i].skip = (*answers)[i - first];
@@ -70,7 +70,7 @@ Plan make_plan(const PlanQuery& query, const Effort& effort) {
   Plan plan;
   plan.effort = effort;
   for (const WorkerFile& file : query.workers) {
-    plan.workers.push_back({file, {}, "", {}});
+    plan.workers.push_back({file, {}, ""});
     probe(plan.workers.back(), plan.workers.size() - 1, query, effort, plan.rows);
   }
   return plan;

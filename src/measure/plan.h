@@ -27,7 +27,6 @@ struct FoundWorker {
   WorkerFile file;
   protocol::Hello hello;
   std::string broken;  // the reason; empty: it works
-  std::vector<std::string> stderr_tail;
 };
 
 // One row to be measured. `skip` holds why it cannot be.
@@ -39,8 +38,9 @@ struct PlannedRow {
   Settings settings;
   std::optional<std::string> skip;
   Status skip_status = Status::unsupported;
-  double seconds = 0;     // of a round, timed; set by share_time
-  double op_seconds = 0;  // as guessed beforehand
+  std::vector<std::string> stderr_tail;  // of a worker that broke while it was asked
+  double seconds = 0;                    // of a round, timed; set by share_time
+  double op_seconds = 0;                 // as guessed beforehand
 };
 
 struct Plan {
@@ -58,6 +58,7 @@ struct PlanQuery {
   std::vector<SuiteItem> items;
   std::vector<std::string> devices;                // none: all
   std::function<bool(const std::string&)> wanted;  // of a row_key
+  std::function<bool()> interrupted;               // may be empty
 };
 
 // Starts every worker once and asks what it is and which items it supports. One row for each item,

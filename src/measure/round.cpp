@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <numeric>
 #include <set>
+#include <stdexcept>
 
 #include "measure/check.h"
 #include "measure/disturbance.h"
@@ -19,12 +22,34 @@ constexpr double kLeastOverheads = 200;
 constexpr int64_t kMostSamples = 20'000;
 constexpr double kCalibrationNs = 2e7;
 constexpr int64_t kAllCopiesUpTo = 48;  // checked after timing; of more, so many by chance
+// Device and host: a sample's host time holds its device time, and little else than a submission.
+constexpr double kSubmissionNs = 2e5;
+// A pass over fresh inputs, seen by our own clock.
+constexpr double kFreshFactor = 3;     // may take so many times what was claimed
+constexpr double kFreshSlackNs = 1e7;  // and the messages this much
+constexpr double kFetchBytePerNs = 2;  // and operands that `hot` had in a cache come from memory
+constexpr double kCheapFillBytes = 2.5e8;  // up to here every row is tried, beyond on suspicion
+constexpr int kFreshTries = 5;
+constexpr uint64_t kFreshSalt = uint64_t{1} << 62;
+
+double now_ns() {
+  return std::chrono::duration<double, std::nano>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 // A worker may be a hundred times slower than a good one before it counts as hanging.
 double patience(const PlannedRow& row, const Effort& effort) {
   const Cost c = cost(row.work, row.settings);
   const double bytes = std::max(c.footprint, 2.0 * static_cast<double>(row.cache_bytes));
   return effort.deadline_s + c.model_flops / 1e9 + bytes / 1e8;
+}
+
+std::string output_name(const Workload& work) {
+  for (const TensorSpec& spec : tensors(work)) {
+    if (spec.role == TensorSpec::Role::output) return spec.name;
+  }
+  throw std::logic_error("work without an output: " + work_key(work));
 }
 
 class Round {
@@ -37,7 +62,9 @@ class Round {
         patience_s_(patience(row, effort)) {}
 
   RoundOutcome measure() {
-    if (prepare() && check_before() && calibrate() && time() && check_after()) judge_cache();
+    if (prepare() && check_before() && calibrate() && time() && check_after() && try_fresh()) {
+      judge_cache();
+    }
     if (out_.prepared.handle != 0 && client_.alive()) {
       (void)client_.release(out_.prepared.handle, patience_s_);
     }
@@ -112,7 +139,12 @@ class Round {
     if (!take(reply)) return false;
     out_.timed_s += reply->wall_ns * 1e-9;
     out_.fill_s += reply->fill_ns * 1e-9;
-    const double one = std::max(1.0, stats::median(ns).value_or(needed) - hello.clock_overhead_ns);
+    // The mean has a say where some ops take far longer than others: a sample must not take for
+    // ever.
+    const double mean = std::accumulate(ns.begin(), ns.end(), 0.0) /
+                        static_cast<double>(std::max<size_t>(ns.size(), 1));
+    const double typical = stats::median(ns).value_or(needed) - hello.clock_overhead_ns;
+    const double one = std::max({1.0, typical, mean / 10});
     out_.ops_per_sample = std::max<int64_t>(1, std::llround(std::ceil(needed / one)));
     return true;
   }
@@ -137,11 +169,14 @@ class Round {
           const bool on_device = !samples.device_ns.empty();
           for (size_t i = 0; i < samples.host_ns.size(); ++i) {
             measured_ns += samples.host_ns[i];
-            const double own = on_device ? samples.device_ns[i] : samples.host_ns[i] - overhead;
+            const double host = samples.host_ns[i] - overhead;
+            const double own = on_device ? samples.device_ns[i] : host;
             out_.timer_limited |= own < 100 * overhead && !on_device;
             out_.start_ns.push_back(samples.start_ns[i]);
             out_.ns.push_back(std::max(own, 0.0) / ops);
+            host_ns_.push_back(std::max(host, 0.0) / ops);
           }
+          if (on_device) device_samples_ += samples.device_ns.size();
           const auto n = static_cast<int64_t>(out_.ns.size());
           if (n < next_check) return true;
           const double elapsed = (samples.start_ns.back() + samples.host_ns.back()) * 1e-9;
@@ -167,10 +202,23 @@ class Round {
       out_.contended = disturbance->so_far().contended;
       out_.swapping = disturbance->so_far().swapping;
     }
+    believe_device_or_host(ops);
     decision = stats::decide(rule, out_.ns, ops, request_.seconds);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
     return hold_against_wall_clock(measured_ns, reply->wall_ns, reply->wall_ns + reply->fill_ns);
+  }
+
+  // What the device's clock says is used where all samples have it and the host's agrees.
+  void believe_device_or_host(double ops) {
+    if (device_samples_ == 0) return;
+    const double device = std::accumulate(out_.ns.begin(), out_.ns.end(), 0.0) * ops;
+    const double host = std::accumulate(host_ns_.begin(), host_ns_.end(), 0.0) * ops;
+    const double slack = std::max(0.5 * host, kSubmissionNs * static_cast<double>(out_.ns.size()));
+    const bool agree = device <= 1.02 * host + slack / 100 && device >= host - slack;
+    if (device_samples_ == out_.ns.size() && agree) return;
+    out_.ns = host_ns_;
+    out_.fallback_timer = true;
   }
 
   // Samples that add up to much less than our own clock saw: the worker measured something else
@@ -206,10 +254,65 @@ class Round {
       }
     }
     const int64_t want = copies.size() > 4 ? 4 : 64;
+    const double asked = now_ns();
     for (const int64_t copy : copies) {
       if (!check_one(copy, want, false, request_.salt * 2)) return false;
+      if (copy == 0) first_read_ns_ = now_ns() - asked;
     }
     return true;
+  }
+
+  // Ops of one request have the same inputs, so an answer that was remembered is right; and a call
+  // that returns early has long been overtaken by its work when the answers are read. A single pass
+  // over fresh inputs, until its answer is in our hands, tells both. Done where it is cheap, and
+  // where the first pass or the first answer took suspiciously long.
+  bool try_fresh() {
+    const int64_t copies = std::min<int64_t>(
+        out_.prepared.copies, static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample);
+    const auto n = static_cast<double>(copies);
+    const double op_ns = stats::median(host_ns_).value_or(0);
+    const double footprint = cost(row_.work, row_.settings).footprint;
+    double excess = 0;  // of the samples that hold the first op on each copy
+    for (int64_t done = 0; done < copies; done += out_.ops_per_sample) {
+      const double per_op = host_ns_[static_cast<size_t>(done / out_.ops_per_sample)];
+      excess += (per_op - op_ns) * static_cast<double>(out_.ops_per_sample);
+    }
+    const bool cheap = request_.check_first && footprint * n <= kCheapFillBytes;
+    const bool suspicious = std::max(excess, first_read_ns_) > 2 * n * op_ns + 5e6;
+    if (!cheap && !suspicious) return true;
+
+    const bool fetched = row_.settings.cache != CacheMode::cold;
+    const double allowed =
+        kFreshFactor * n * op_ns + kFreshSlackNs + (fetched ? footprint * n / kFetchBytePerNs : 0);
+    double least = 0;
+    for (int i = 0; i < kFreshTries; ++i) {
+      const uint64_t salt = (request_.salt * 2 + static_cast<uint64_t>(i)) | kFreshSalt;
+      auto reply = client_.time(
+          {.handle = out_.prepared.handle,
+           .salt = salt,
+           .ops_per_sample = copies,
+           .most_samples = 1,
+           .most_ns = 1},
+          [](const protocol::Samples&) { return true; }, patience_s_);
+      if (!take(reply)) return false;
+      const double asked = now_ns();
+      auto read = client_.check({.handle = out_.prepared.handle,
+                                 .tensor = output_name(row_.work),
+                                 .copy = copies - 1,
+                                 .elements = {0}},
+                                patience_s_);
+      if (!take(read)) return false;
+      const double took = reply->wall_ns + now_ns() - asked;
+      if (!check_one(copies - 1, 1, false, salt)) return false;
+      out_.timed_s += reply->wall_ns * 1e-9;
+      least = i == 0 ? took : std::min(least, took);
+      if (least <= allowed) return true;
+    }
+    fail(Status::incorrect,
+         fmt::format("{} op{} on fresh inputs took {} where {} belong: answers are remembered, or "
+                     "calls return before the work is done",
+                     copies, copies == 1 ? "" : "s", show_time(least), show_time(n * op_ns)));
+    return false;
   }
 
   void judge_cache() {
@@ -217,6 +320,10 @@ class Round {
     const double footprint = cost(row_.work, row_.settings).footprint;
     const int64_t touched =
         std::min(out_.prepared.copies, static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample);
+    if (row_.cache_bytes <= 0) {  // unknown: nobody can say that it was cold
+      out_.cache_not_cold = true;
+      return;
+    }
     const double moved = footprint * static_cast<double>(touched);
     const auto cache = static_cast<double>(row_.cache_bytes);
     out_.cache_not_cold = moved < 2 * cache || (touched < 2 && footprint < 16 * cache);
@@ -227,6 +334,9 @@ class Round {
   const Effort& effort_;
   const RoundRequest& request_;
   double patience_s_;
+  std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
+  size_t device_samples_ = 0;
+  double first_read_ns_ = 0;
   RoundOutcome out_;
 };
 

@@ -35,6 +35,7 @@ struct RoundOutcome {
   stats::Caveat caveat = stats::Caveat::none;
   bool timer_limited = false;
   bool cache_not_cold = false;
+  bool fallback_timer = false;  // the device's clock is not believed; ns are the host's
   bool contended = false;
   bool swapping = false;
   int64_t bytes_peak = 0;

@@ -14,9 +14,9 @@ Result<Client*> Sessions::get(size_t worker, int session) {
     at->second.client.bye();
     live_.erase(at);
   }
-  auto client = Client::start(workers_.at(worker).file.path, effort_.seed, effort_.deadline_s);
+  auto client =
+      Client::start(workers_.at(worker).file.path, effort_.seed, effort_.deadline_s, interrupted_);
   if (!client) return client.error();
-  client->interrupt_with(interrupted_);
   const auto [at, added] = live_.emplace(worker, Live{session, *std::move(client)});
   return &at->second.client;
 }

@@ -35,10 +35,12 @@ std::string excerpt(std::string_view text) {
 
 }  // namespace
 
-Result<Client> Client::start(const std::string& executable, uint64_t seed, double deadline_s) {
+Result<Client> Client::start(const std::string& executable, uint64_t seed, double deadline_s,
+                             std::function<bool()> interrupted) {
   auto process = Process::start({executable});
   if (!process) return process.error();
   Client client(*std::move(process));
+  client.interrupted_ = std::move(interrupted);
   Json request = Json::object();
   request.set("protocol", Json(Json::Array{Json(protocol::kVersion)})).set("seed", seed);
   // What it said on stderr goes with the client, so the error takes the last of it along.
@@ -168,11 +170,11 @@ Result<Json> Client::receive(int64_t id, double deadline_s) {
     if (interrupted_ && interrupted_()) return give_up("interrupted");
     const double left = until - seconds_now();
     if (left <= 0) {
+      const std::string time = fmt::format("{:.{}f} s", deadline_s, deadline_s < 1 ? 2 : 0);
       return give_up(strangers_ > 0
-                         ? fmt::format("no answer within {:.3g} s (but {} to requests that nobody "
-                                       "made)",
-                                       deadline_s, strangers_)
-                         : fmt::format("no answer within {:.3g} s", deadline_s));
+                         ? fmt::format("no answer within {} (but {} to requests that nobody made)",
+                                       time, strangers_)
+                         : fmt::format("no answer within {}", time));
     }
     if (!pump(left)) {
       const auto how = process_.wait(2);

@@ -17,8 +17,10 @@ namespace ridge {
 // protocol, has been killed, and the client is of no more use.
 class Client {
  public:
-  // Starts the executable and says hello. `deadline_s` bounds both.
-  static Result<Client> start(const std::string& executable, uint64_t seed, double deadline_s);
+  // Starts the executable and says hello; `deadline_s` bounds both. `interrupted` is asked on the
+  // client's own idea of time, often, here and later: true ends a wait at once (Ctrl-C).
+  static Result<Client> start(const std::string& executable, uint64_t seed, double deadline_s,
+                              std::function<bool()> interrupted = nullptr);
 
   const protocol::Hello& hello() const { return hello_; }
   bool alive() const { return !broken_; }
@@ -47,7 +49,7 @@ class Client {
   Result<void> release(int64_t handle, double deadline_s);
   // Ends the session in good order; kills what does not go within a second.
   void bye();
-  // Called on the client's own idea of time, often: true ends a wait at once (Ctrl-C).
+  // In place of what start() was given.
   void interrupt_with(std::function<bool()> asked) { interrupted_ = std::move(asked); }
 
  private:
@@ -70,7 +72,7 @@ class Client {
   std::string stderr_text_;  // its end
   int64_t next_id_ = 1;
   std::set<int64_t> cancels_;  // whose answers may come at any time
-  int strangers_ = 0;  // messages of no request of ours
+  int strangers_ = 0;          // messages of no request of ours
   bool broken_ = false;
 };
 

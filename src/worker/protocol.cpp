@@ -5,6 +5,9 @@
 namespace ridge::protocol {
 namespace {
 
+constexpr int64_t kMostCache = int64_t{1} << 40;
+constexpr double kMostClockCost = 1e6;  // ns
+
 template <class T>
 Json list(const std::vector<T>& values) {
   Json::Array out;
@@ -28,6 +31,9 @@ Result<Device> parse_device(const Json& json) {
       .optional("memory_bytes", device.memory_bytes)
       .optional("cache_bytes", device.cache_bytes)
       .optional("dtypes", device.dtypes);
+  if (device.cache_bytes < 0 || device.cache_bytes > kMostCache) {
+    f.fail("cache_bytes", "must lie in 0 (unknown) to 1 TiB");
+  }
   return finish(f, device);
 }
 
@@ -73,8 +79,10 @@ Result<Hello> parse_hello(const Json& json) {
     }
   }
   if (hello.worker.size() > 64) f.fail("worker", "is longer than 64 characters");
-  if (hello.clock_overhead_ns < 0 || hello.clock_tick_ns < 0) {
-    f.fail("clock_overhead_ns", "and clock_tick_ns must not be negative");
+  for (const double cost : {hello.clock_overhead_ns, hello.clock_tick_ns}) {
+    if (!(cost >= 0 && cost <= kMostClockCost)) {
+      f.fail("clock_overhead_ns", "and clock_tick_ns must lie in 0 to 1 ms");
+    }
   }
   return finish(f, std::move(hello));
 }

@@ -20,7 +20,7 @@ struct Device {
   std::string id;    // what a request names: "0", "cuda:1"
   std::string name;  // for people: "AMD EPYC 9B14"
   std::optional<int64_t> memory_bytes;
-  int64_t cache_bytes = 0;          // of the last level, all that a rotation must exceed
+  int64_t cache_bytes = 0;  // of the last level, all that a rotation must exceed; 0: unknown
   std::vector<std::string> dtypes;  // that some kind of work takes
 };
 
