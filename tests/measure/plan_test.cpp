@@ -1,0 +1,93 @@
+#include "measure/plan.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <numeric>
+
+namespace {
+
+using namespace ridge;
+
+constexpr double kLeastSlice = 0.12;
+
+PlannedRow row_of(double op_seconds, const RoughRates& rates) {
+  const auto bytes = static_cast<int64_t>(op_seconds * rates.byte_per_s / 256) * 256;
+  PlannedRow row;
+  row.work = Stream{.op = Stream::Op::read, .bytes = std::max<int64_t>(256, bytes)};
+  row.cache_bytes = 1 << 20;
+  return row;
+}
+
+double given(const Plan& plan) {
+  return std::accumulate(plan.rows.begin(), plan.rows.end(), 0.0, [](double sum, const auto& row) {
+    return sum + (row.skip ? 0 : row.seconds);
+  });
+}
+
+RC_GTEST_PROP(ShareTime, EveryRowGetsWhatItNeedsAndTheRestIsShared, ()) {
+  const RoughRates rates;
+  Plan plan;
+  plan.effort.rounds = *rc::gen::inRange(1, 10);
+  plan.effort.seconds = *rc::gen::inRange(1, 2000);
+  const auto count = *rc::gen::inRange<size_t>(1, 60);
+  for (size_t i = 0; i < count; ++i) {
+    plan.rows.push_back(row_of(*rc::gen::inRange(1, 1000) * 1e-3, rates));
+  }
+  share_time(plan, rates);
+  const double share = 0.85 * plan.effort.seconds / plan.effort.rounds;
+  const double total = given(plan);
+  double largest_free = 0, needed = 0;
+  for (const PlannedRow& row : plan.rows) {
+    RC_ASSERT(row.seconds >= kLeastSlice);
+    RC_ASSERT(row.seconds >= 3 * row.op_seconds * (1 - 1e-9));
+    needed += std::max(kLeastSlice, 3 * row.op_seconds);
+    if (row.seconds > 3 * row.op_seconds * (1 + 1e-9)) {
+      largest_free = std::max(largest_free, row.seconds);
+    }
+  }
+  // What there is is given out exactly, unless more than that is needed.
+  RC_ASSERT(std::abs(total - std::max(share, needed)) < 1e-6 * total);
+  for (const PlannedRow& row : plan.rows) {
+    const bool slow = row.seconds <= 3 * row.op_seconds * (1 + 1e-9);
+    RC_ASSERT(slow || std::abs(row.seconds - largest_free) < 1e-9);  // equal slices for the rest
+  }
+}
+
+TEST(ShareTime, SkippedRowsGetNothing) {
+  Plan plan;
+  plan.effort.rounds = 5;
+  plan.effort.seconds = 100;
+  for (int i = 0; i < 4; ++i) plan.rows.push_back(row_of(1e-3, {}));
+  plan.rows[1].skip = "no";
+  share_time(plan, {});
+  EXPECT_EQ(plan.rows[1].seconds, 0);
+  EXPECT_NEAR(given(plan), 0.85 * 100 / 5, 1e-9);
+  EXPECT_NEAR(plan.rows[0].seconds, 0.85 * 100 / 5 / 3, 1e-9);
+}
+
+TEST(ShareTime, NothingToDoTakesNoTime) {
+  Plan plan;
+  share_time(plan, {});
+  plan.rows.push_back(row_of(1, {}));
+  plan.rows[0].skip = "no";
+  share_time(plan, {});
+  EXPECT_EQ(given(plan), 0);
+}
+
+TEST(ShareTime, TheEtaCoversWhatIsPlanned) {
+  Plan plan;
+  plan.effort.rounds = 3;
+  plan.effort.seconds = 30;
+  for (int i = 0; i < 10; ++i) plan.rows.push_back(row_of(1e-2 * (i + 1), {}));
+  share_time(plan, {});
+  EXPECT_GE(plan.eta_seconds(), 30);
+  EXPECT_GE(plan.eta_seconds(), given(plan) * 3 + plan.overhead_seconds);
+  EXPECT_GT(plan.overhead_seconds, 0);
+  plan.effort.seconds = 0.1;  // far too little: the rows take what they must
+  share_time(plan, {});
+  EXPECT_GE(plan.eta_seconds(), given(plan) * 3);
+}
+
+}  // namespace
