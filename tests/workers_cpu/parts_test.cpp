@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "stream_kernels.h"

@@ -33,4 +33,6 @@ struct Blocking {
 };
 Blocking blocking(const dnnl::memory::desc& desc);
 
+std::string isa_name(dnnl::cpu_isa isa);  // "avx512_core_bf16"
+
 }  // namespace ridge::cpu::onednn

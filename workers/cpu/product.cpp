@@ -89,6 +89,21 @@ Product inner_product(const dnnl::engine& engine, const Gemm& gemm, Form form, M
   return product;
 }
 
+// oneDNN has two ways to the same product; bench/gemm_direct tries both and shows where this is
+// wrong. Measured on one thread with AVX-512, 2.6.3 and 3.7.2: row-major f32 weights gain 4 to 11 %
+// by the inner product, which goes to the library's GEMM, at all sizes; int8 gains 4 to 23 % with
+// 3.7 (loses up to 6 % with 2.6), though not where matmul has AMX; and one row of plain weights of
+// any type takes it half the time of matmul, which copies weights to blocks first. Elsewhere matmul
+// is ahead or within the noise.
+bool inner_product_is_faster(const Gemm& gemm, Form form) {
+  const bool packed = form == Form::packed;
+  if (gemm.m == 1) return !packed || gemm.dtype != DType::bf16;
+  if (packed || gemm.layout != Gemm::Layout::nn) return false;
+  if (gemm.dtype == DType::f32) return true;
+  return gemm.dtype == DType::int8 && dnnl_version()->major >= 3 &&
+         onednn_isa().find("amx") == std::string::npos;
+}
+
 }  // namespace
 
 Result<Product> make_product(const dnnl::engine& engine, const Gemm& gemm, Form form) {
@@ -96,22 +111,24 @@ Result<Product> make_product(const dnnl::engine& engine, const Gemm& gemm, Form 
   const std::string what =
       fmt::format("{} product with {} output", name(gemm.dtype), name(gemm.output_dtype()));
   if (!in || !out) return Error{fmt::format("oneDNN has no {} on a CPU", what)};
-  // One row: oneDNN's matmul copies plain weights first, its inner product goes to a vector kernel.
   using Make =
       Product (*)(const dnnl::engine&, const Gemm&, Form, Memory::data_type, Memory::data_type);
   std::vector<Make> order = {matmul, inner_product};
-  if (gemm.m == 1) std::swap(order[0], order[1]);
+  if (inner_product_is_faster(gemm, form)) std::swap(order[0], order[1]);
   std::string why;
+  std::optional<Product> slow;
   for (const Make make : order) {
     try {
       Product product = make(engine, gemm, form, *in, *out);
       product.reference = product.kernel.find("ref") != std::string::npos;
       product.kernel += ", weights " + layout_name(product.b);
-      return product;
+      if (!product.reference) return product;
+      if (!slow) slow = std::move(product);
     } catch (const dnnl::error& error) {
       if (error.status != dnnl_unimplemented) why = error.message;
     }
   }
+  if (slow) return *std::move(slow);
   if (!why.empty()) return Error{fmt::format("oneDNN {}: {}", onednn_version(), why)};
   return Error{fmt::format("oneDNN {} has no {} for this processor ({})", onednn_version(), what,
                            onednn_isa())};
@@ -122,17 +139,6 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
-std::string onednn_isa() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41: return "sse41";
-    case dnnl::cpu_isa::avx: return "avx";
-    case dnnl::cpu_isa::avx2: return "avx2";
-    case dnnl::cpu_isa::avx512_core: return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
-    default: return fmt::format("isa {:#x}", static_cast<int>(dnnl::get_effective_cpu_isa()));
-  }
-}
+std::string onednn_isa() { return onednn::isa_name(dnnl::get_effective_cpu_isa()); }
 
 }  // namespace ridge::cpu
