@@ -92,7 +92,11 @@ nlohmann::ordered_json to_library(const Json& value) {
   }
   if (value.is_object()) {
     auto out = nlohmann::ordered_json::object();
-    for (const auto& [key, member] : value.as_object()) out.emplace(key, to_library(member));
+    // Straight into the vector: emplace() would search all members for each new one.
+    auto& members = out.get_ref<nlohmann::ordered_json::object_t&>();
+    for (const auto& [key, member] : value.as_object()) {
+      members.emplace_back(key, to_library(member));
+    }
     return out;
   }
   return nullptr;

@@ -86,6 +86,7 @@ std::string_view type_name(const Json& value);
 class Fields {
  public:
   Fields(const Json& object, std::string where);
+  Fields(Json&&, std::string) = delete;  // it would point at what is gone
 
   template <class T>
   Fields& required(std::string_view key, T& out) {

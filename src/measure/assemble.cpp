@@ -81,9 +81,10 @@ void estimate(const Steady& steady, int not_steady, double target, Row& row) {
   const auto estimate = stats::estimate_row(series, not_steady, target);
   if (!estimate) return;
   time.median_ns = estimate->value;
-  if (estimate->interval) {
-    time.ci_low_ns = estimate->interval->lo;
-    time.ci_high_ns = estimate->interval->hi;
+  if (const auto& interval = estimate->between_rounds) {
+    time.ci_low_ns = interval->lo;
+    time.ci_high_ns = interval->hi;
+    if ((interval->hi - interval->lo) / 2 > target * estimate->value) row.add(Flag::imprecise);
   }
   switch (estimate->caveat) {
     case stats::Caveat::none: break;
@@ -99,7 +100,8 @@ void estimate(const Steady& steady, int not_steady, double target, Row& row) {
     time.drift_ci_low_percent = 100 * change->interval.lo;
     time.drift_ci_high_percent = 100 * change->interval.hi;
   }
-  if (estimate->drift.flagged) row.add(Flag::drift);
+  // Two speeds unevenly spread over the run look like drift as well.
+  if (estimate->drift.flagged && !estimate->modes) row.add(Flag::drift);
   if (estimate->modes) {
     time.mode_low_ns = estimate->modes->modes.fast.median;
     time.mode_high_ns = estimate->modes->modes.slow.median;
@@ -118,9 +120,9 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
     }
     if (o.timer_limited) row.add(Flag::timer_limited);
     if (o.cache_not_cold) row.add(Flag::cache_not_cold);
+    if (o.fallback_timer) row.add(Flag::fallback_timer);
     if (o.swapping) row.add(Flag::swapping);
     contended += o.contended;
-    if (o.fallback_timer) row.add(Flag::fallback_timer);
     row.bytes_peak = std::max(row.bytes_peak, o.bytes_peak);
     row.check.elements += o.check.elements;
     row.check.worst = std::max(row.check.worst, o.check.worst);
@@ -179,9 +181,9 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
   if (planned.skip) {
     row.status = planned.skip_status;
     row.reason = *planned.skip;
+    row.stderr_tail = planned.stderr_tail;
     return row;
   }
-    row.stderr_tail = planned.stderr_tail;
   if (!rounds.empty()) {
     const Steady steady = steady_part(rounds);
     describe_samples(steady, row.time);

@@ -7,7 +7,7 @@ namespace ridge {
 namespace {
 
 constexpr double kLeastOps = 3;         // a round holds at least so many
-constexpr double kLeastSlice = 0.12;    // s
+constexpr double kLeastShare = 0.6;     // of an equal slice, however slow other rows are
 constexpr double kBaseShare = 0.85;     // of the time; the rest goes to the widest intervals
 constexpr double kStepOverhead = 0.02;  // s: requests, reference values, the sidecar
 constexpr double kSpawn = 0.15;         // s: starting a worker, and ending it
@@ -22,36 +22,45 @@ double bytes_filled(const PlannedRow& row) {
 }  // namespace
 
 void share_time(Plan& plan, const RoughRates& rates) {
-  std::vector<PlannedRow*> rows;
   for (PlannedRow& row : plan.rows) {
     if (row.skip) continue;
     const Cost c = cost(row.work, row.settings);
     row.op_seconds = std::max(c.model_flops / rates.flop_per_s,
                               (c.bytes_read + c.bytes_written) / rates.byte_per_s);
-    rows.push_back(&row);
   }
   const double rounds = plan.effort.rounds;
-  const double available = kBaseShare * plan.effort.seconds / rounds;
-  // The slice s solves sum(max(s, least_i)) = available: slow rows take what they must, the others
-  // share what is left.
+  share_round(plan, base_seconds(plan.effort) / rounds);
+  plan.overhead_seconds = (rounds + 1) * (kSpawn + plan.canary_seconds);
+  for (const PlannedRow& row : plan.rows) {
+    if (row.skip) continue;
+    // Inputs are made once a round for timing, and in the first round once more for the check.
+    plan.overhead_seconds +=
+        rounds * kStepOverhead + (rounds + 0.5) * bytes_filled(row) / rates.fill_byte_per_s;
+  }
+}
+
+void share_round(Plan& plan, double seconds) {
+  std::vector<PlannedRow*> rows;
+  for (PlannedRow& row : plan.rows) {
+    if (!row.skip) rows.push_back(&row);
+  }
+  // The slice s solves sum(max(s, least_i)) = seconds: slow rows take what they must, the others
+  // share what is left, but never get next to nothing.
   std::sort(rows.begin(), rows.end(),
             [](const auto* a, const auto* b) { return a->op_seconds > b->op_seconds; });
-  double left = available;
+  const double least =
+      kLeastShare * seconds / static_cast<double>(std::max<size_t>(1, rows.size()));
+  double left = seconds;
   size_t sharing = rows.size();
   for (PlannedRow* row : rows) {
-    const double slice = std::max(kLeastSlice, left / static_cast<double>(sharing));
+    const double slice = std::max(least, left / static_cast<double>(sharing));
     row->seconds = std::max(slice, kLeastOps * row->op_seconds);
     left -= row->seconds;
     --sharing;
   }
-  plan.overhead_seconds = 0;
-  for (const PlannedRow* row : rows) {
-    // Inputs are made once a round for timing, and in the first round once more for the check.
-    plan.overhead_seconds +=
-        rounds * kStepOverhead + (rounds + 0.5) * bytes_filled(*row) / rates.fill_byte_per_s;
-  }
-  plan.overhead_seconds += (rounds + 1) * (kSpawn + plan.canary_seconds);
 }
+
+double base_seconds(const Effort& effort) { return kBaseShare * effort.seconds; }
 
 double Plan::eta_seconds() const {
   double timed = 0;

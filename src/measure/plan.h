@@ -72,7 +72,12 @@ struct RoughRates {
   double fill_byte_per_s = 4e9;
 };
 
-// Shares effort.seconds among the rows: an equal slice a round, but never less than three ops take.
+// Guesses how long ops take and shares effort.seconds among the rows: an equal slice a round, but
+// never less than three ops take. A part is kept back for further rounds.
 void share_time(Plan& plan, const RoughRates& rates);
+// Shares `seconds` of one round among the rows by their op_seconds, which may be measured by then.
+void share_round(Plan& plan, double seconds);
+// What effort.seconds leaves for the rounds that every row gets.
+double base_seconds(const Effort& effort);
 
 }  // namespace ridge

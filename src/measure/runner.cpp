@@ -157,7 +157,8 @@ RoughRates Runner::sing(int session) {
     canary_medians_[i].push_back(*median);
     if (listener_.canary) listener_.canary({work_key(canary.work), at_s, *median});
     const Cost c = cost(canary.work, canary.settings);
-    const double per_s = c.rate_work() / *median * 1e9;
+    // The fastest sample: a guess of what ops take must not depend on who else runs just now.
+    const double per_s = c.rate_work() / *std::min_element(steady.begin(), steady.end()) * 1e9;
     (c.rate_unit == RateUnit::flop_per_s ? rates.flop_per_s : rates.byte_per_s) = per_s;
     if (outcome.fill_s > 0 && c.rate_unit == RateUnit::byte_per_s) {
       rates.fill_byte_per_s =
@@ -175,6 +176,18 @@ std::optional<double> Runner::noise_floor() const {
     floor = std::max(floor.value_or(0), 100 * (*high - *low) / 2 / *stats::median(medians));
   }
   return floor;
+}
+
+// By now it is known how long ops take, and how much time went by.
+void Runner::share_what_is_left(int rounds) {
+  for (size_t i = 0; i < plan_.rows.size(); ++i) {
+    PlannedRow& row = plan_.rows[i];
+    if (progress_[i].failure) row.op_seconds = 0;
+    if (progress_[i].rounds.empty()) continue;
+    const RoundOutcome& last = progress_[i].rounds.back().outcome;
+    row.op_seconds = stats::median(last.ns).value_or(0) * 1e-9;
+  }
+  share_round(plan_, std::max(0.0, base_seconds(plan_.effort) - measuring_s_) / rounds);
 }
 
 // Rows whose interval is widest, as many as half a round's time holds.
@@ -221,6 +234,7 @@ RunTotals Runner::run() {
   bool going = true;
   for (; going && session < plan_.effort.rounds; ++session) {
     sing(session);
+    if (session > 0) share_what_is_left(plan_.effort.rounds - session);
     going = follow(rounds_schedule(all, 1, session, plan_.effort.seed));
   }
   while (going) {

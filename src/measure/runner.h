@@ -55,6 +55,7 @@ class Runner {
   void visit(const Step& step);
   void find_canaries();
   RoughRates sing(int session);  // measures the canary pair
+  void share_what_is_left(int rounds);
   Schedule further_rounds(int session);
   Row row_of(size_t index) const;
   void tell(const std::string& now);

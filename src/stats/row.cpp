@@ -28,6 +28,9 @@ std::optional<RowEstimate> estimate_row(std::span<const RoundSeries> rounds, int
   row.drift = drift_over(rounds);
   row.modes = two_modes_over(samples);
   const auto estimate = between_rounds_interval(medians, confidence);
+  const bool torn = row.modes && row.modes->where == ModesAre::within_rounds &&
+                    std::max(row.modes->modes.fast.share, row.modes->modes.slow.share) < 0.75;
+  if (estimate && !torn) row.between_rounds = estimate->interval;
   if (!estimate) {
     row.caveat = Caveat::few_samples;
   } else if (row.modes && row.modes->where == ModesAre::within_rounds) {

@@ -17,6 +17,11 @@ struct RowEstimate {
   Caveat caveat = Caveat::none;      // few_samples: fewer than 3 rounds; not_steady: more than a
                                  // quarter of the rounds; bimodal: within rounds; imprecise: wider
                                  // than ± target, but there is an interval
+  // Where a further run's estimate falls, said of what was measured, steady or not: the interval
+  // from the rounds' medians, also where a caveat keeps `interval` from claiming the steady value.
+  // None below 3 rounds, and none where two modes share the samples so evenly (neither has three
+  // quarters) that the median is no stable number.
+  std::optional<Interval> between_rounds;
   Drift drift;
   std::optional<RowModes> modes;  // those between rounds leave the interval: it is wide enough
 };
