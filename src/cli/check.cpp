@@ -58,6 +58,7 @@ int check(const CheckArgs& args, const Context& context) {
   effort.seed = args.seed;
   effort.deadline_s = args.deadline_s;
   Plan plan = make_plan(resolved->query, effort);
+  if (interrupted()) return complain("interrupted", kInterrupted);
   if (auto valid = validate_plan(plan, args.choice); !valid) {
     return complain(valid.error().message, kUsage);
   }

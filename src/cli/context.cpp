@@ -26,6 +26,7 @@ void on_signal(int) {
 }
 
 constexpr size_t kMostSuite = size_t{16} << 20;
+constexpr size_t kMostFilter = 1000;  // std::regex recurses: a long one overflows the stack
 
 Result<std::string> read_text(const std::string& path) {
   std::error_code error;
@@ -51,6 +52,16 @@ Result<Suite> suite_of_works(const std::vector<std::string>& works) {
   return parse_suite(suite.dump(), "--work");
 }
 
+// Without control characters: names and reasons come from workers and files, and none of them shall
+// paint the terminal.
+std::string printable(std::string text, bool keep_newlines) {
+  for (char& c : text) {
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == 127;
+    if (control && !(keep_newlines && (c == '\n' || c == '\t'))) c = ' ';
+  }
+  return text;
+}
+
 std::string names(const std::vector<WorkerFile>& workers) {
   std::string out;
   for (const WorkerFile& worker : workers) out += (out.empty() ? "" : ", ") + worker.name;
@@ -69,11 +80,12 @@ std::string Context::variable(std::string_view name) const {
 }
 
 int complain(const std::string& message, int code) {
-  fmt::print(stderr, "ridge: {}\n", message);
+  fmt::print(stderr, "ridge: {}\n", printable(message, false));  // one line, whatever was typed
   return code;
 }
 
-bool print_result(const std::string& text) {
+bool print_result(const std::string& result) {
+  const std::string text = printable(result, true);
   const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (whole && std::fflush(stdout) == 0) return true;
   complain("cannot write the results to stdout", kFailed);
@@ -124,6 +136,10 @@ Result<Resolved> resolve(const Choice& choice, const Context& context) {
   if (choice.workers.empty()) out.query.workers = found;
   out.query.items = out.suite.items;
   out.query.devices = choice.devices;
+  out.query.interrupted = interrupted;
+  if (choice.filter.size() > kMostFilter) {
+    return Error{fmt::format("--filter is longer than {} characters", kMostFilter)};
+  }
   if (!choice.filter.empty()) {
     try {
       const auto pattern = std::make_shared<std::regex>(choice.filter, std::regex::optimize);
@@ -165,7 +181,8 @@ void catch_signals() {
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // a write that fails says so itself
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool interrupted() { return signals_seen > 0; }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <mach-o/dyld.h>
 #endif
 
+#include "base/units.h"
 #include "cli/commands.h"
 
 extern char** environ;
@@ -60,6 +62,13 @@ void add_choice(CLI::App* command, Choice& choice) {
       ->envname("RIDGE_DEVICE");
 }
 
+// CLI::Range takes NaN for a number in any range.
+std::string seconds_in_range(const std::string& text) {
+  const auto seconds = parse_duration(text);
+  if (seconds && *seconds >= 0.1 && *seconds <= 86400) return "";
+  return fmt::format("'{}' does not lie in 0.1 to 86400 seconds", text);
+}
+
 void add_run(CLI::App& app, RunArgs& args) {
   CLI::App* command = app.add_subcommand("run", "measure this machine");
   add_choice(command, args.choice);
@@ -80,7 +89,7 @@ void add_run(CLI::App& app, RunArgs& args) {
       ->envname("RIDGE_OUT")
       ->capture_default_str();
   command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(seconds_in_range)
       ->capture_default_str();
 }
 
@@ -93,8 +102,18 @@ void add_check(CLI::App& app, CheckArgs& args) {
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
       ->capture_default_str();
   command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(seconds_in_range)
       ->capture_default_str();
+}
+
+// Where a caller closed one of the three, the next file opened would take its number, and results
+// would go into a run file. What takes it here can be neither read nor written in the wrong way.
+void keep_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    const int opened = ::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
+    if (opened >= 0 && opened != fd) ::close(opened);
+  }
 }
 
 int dispatch(int argc, char** argv) {
@@ -144,6 +163,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace ridge::cli
 
 int main(int argc, char** argv) try {
+  ridge::cli::keep_standard_descriptors();
   return ridge::cli::dispatch(argc, argv);
 } catch (const std::exception& error) {
   fmt::print(stderr, "ridge: internal error: {}\n", error.what());

@@ -59,6 +59,10 @@ Header header_of(const RunArgs& args, const Context& context, const Suite& suite
     if (!worker.broken.empty()) hello.set("broken", worker.broken);
     header.workers.push(std::move(hello));
   }
+  for (const PlannedRow& row : plan.rows) {
+    header.row_keys.push_back(
+        row_key(row.work, row.settings, plan.workers[row.worker].file.name, row.device));
+  }
   return header;
 }
 
@@ -118,6 +122,7 @@ int run(const RunArgs& args, const Context& context) {
   auto effort = effort_of(args, resolved->suite, resolved->suite.items.size());
   if (!effort) return complain(effort.error().message, kUsage);
   Plan plan = make_plan(resolved->query, *effort);
+  if (interrupted()) return complain("interrupted", kInterrupted);
   if (auto valid = validate_plan(plan, args.choice); !valid) {
     return complain(valid.error().message, kUsage);
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -43,6 +44,7 @@ Json header_line(const Header& header) {
   json.set("started_utc", header.started_utc).set("argv", list(header.argv));
   json.set("machine_key", header.machine_key).set("machine", header.machine);
   json.set("tool", header.tool).set("settings", header.settings).set("workers", header.workers);
+  json.set("row_keys", list(header.row_keys));
   return json;
 }
 
@@ -58,7 +60,8 @@ Result<Header> parse_header(const Json& json, const std::string& where) {
       .optional("machine", header.machine)
       .optional("tool", header.tool)
       .optional("settings", header.settings)
-      .optional("workers", header.workers);
+      .optional("workers", header.workers)
+      .optional("row_keys", header.row_keys);
   if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
   std::string name, version;
   Fields schema_fields(schema, where + ": schema");
@@ -95,6 +98,18 @@ Result<Canary> parse_canary(const Json& json, const std::string& where) {
       .required("median_ns", canary.median_ns);
   if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
   return canary;
+}
+
+// Rows that the header does not name stay at the end, as they came.
+void put_in_order(const std::vector<std::string>& row_keys, std::vector<Row>& rows) {
+  std::map<std::string, size_t> rank;
+  for (const std::string& key : row_keys) rank.try_emplace(key, rank.size());
+  const auto rank_of = [&](const Row& row) {
+    const auto at = rank.find(row.row_key());
+    return at == rank.end() ? row_keys.size() : at->second;
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const Row& a, const Row& b) { return rank_of(a) < rank_of(b); });
 }
 
 int open_new(const std::string& path) {
@@ -246,6 +261,7 @@ Result<Run> read_run(const std::string& path) {
     }
   }
   if (!have_header) return Error{path + ": empty: a run file begins with its header"};
+  put_in_order(run.header.row_keys, run.rows);
   return run;
 }
 

@@ -17,10 +17,11 @@ struct Header {
   std::string started_utc;  // 2026-11-21T01:52:00Z
   std::vector<std::string> argv;
   std::string machine_key;
-  Json machine;                  // as discovered
-  Json tool;                     // version, git, dirty, build_type, method_version
-  Json settings;                 // suite, rounds, budget, seed, target
-  Json workers = Json::array();  // what each said in hello
+  Json machine;                       // as discovered
+  Json tool;                          // version, git, dirty, build_type, method_version
+  Json settings;                      // suite, rounds, budget, seed, target
+  Json workers = Json::array();       // what each said in hello
+  std::vector<std::string> row_keys;  // in the order asked for; rows are measured in another
 };
 
 // The last line of a run that ended in good order.
@@ -80,7 +81,7 @@ class RunWriter {
 struct Run {
   std::string path;
   Header header;
-  std::vector<Row> rows;  // in order of first appearance, each as last written
+  std::vector<Row> rows;  // in the order asked for, each as last written
   std::vector<Canary> canaries;
   std::optional<Summary> summary;     // none: it was cut short
   std::vector<std::string> warnings;  // "FILE:12: not JSON at byte 80: line skipped"

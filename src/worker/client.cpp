@@ -33,6 +33,24 @@ std::string excerpt(std::string_view text) {
   return out + (text.size() > 60 ? "…" : "");
 }
 
+// What a worker says ends in tables, logs and terminals: no control characters in it.
+void clean(std::string& text) {
+  for (char& c : text) {
+    if ((c >= 0 && c < ' ') || c == 127) c = ' ';
+  }
+}
+void clean(Json& json) {
+  if (json.is_array()) {
+    for (Json& item : json.as_array()) clean(item);
+  } else if (json.is_object()) {
+    for (auto& [key, value] : json.as_object()) clean(value);
+  } else if (json.is_string()) {
+    std::string text = json.as_string();
+    clean(text);
+    json = Json(std::move(text));
+  }
+}
+
 }  // namespace
 
 Result<Client> Client::start(const std::string& executable, uint64_t seed, double deadline_s,
@@ -69,6 +87,7 @@ std::vector<std::string> Client::stderr_tail() {
       lines.push_back(stderr_text_.substr(begin, std::min<size_t>(end - begin, 500)));
     begin = end + 1;
   }
+  for (std::string& line : lines) clean(line);
   if (lines.size() > kStderrLines) lines.erase(lines.begin(), lines.end() - kStderrLines);
   return lines;
 }
@@ -140,6 +159,7 @@ Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
   const Json* their_id = json->find("id");
   if (their_id && their_id->is_int() && their_id->as_int() == id) {
     mine = true;
+    clean(*json);
     return json;
   }
   if (their_id && their_id->is_int() && cancels_.erase(their_id->as_int()) > 0) return Json();

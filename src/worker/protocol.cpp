@@ -75,6 +75,9 @@ Result<Hello> parse_hello(const Json& json) {
     for (const Json& entry : devices.as_array()) {
       auto device = parse_device(entry);
       if (!device) return device.error();
+      for (const Device& other : hello.devices) {
+        if (other.id == device->id) f.fail("devices", "holds the id '" + other.id + "' twice");
+      }
       hello.devices.push_back(*std::move(device));
     }
   }
