@@ -178,7 +178,8 @@ TEST(Fault, AFloodOnStderrBlocksNobody) {
 }
 
 TEST(Fault, ImpossibleAnswersOfHello) {
-  for (const std::string what : {"negative-clock", "later-protocol"}) {
+  for (const std::string what :
+       {"negative-clock", "huge-clock", "later-protocol", "same-devices"}) {
     const Environment environment{{"RIDGE_TEST_MODE", what}};
     auto client = Client::start(SIM_WORKER, 1, kPatience);
     EXPECT_FALSE(client) << what;
