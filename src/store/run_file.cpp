@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -147,13 +148,22 @@ Result<RunWriter> RunWriter::create(const std::string& folder, const Header& hea
   const std::string stem = (machine / (time + "-" + header.id)).string();
   RunWriter writer;
   writer.path_ = stem + ".jsonl";
-  writer.rows_.fd = open_new(writer.path_);
-  if (writer.rows_.fd >= 0) writer.samples_.fd = open_new(stem + ".samples.jsonl");
-  if (writer.rows_.fd < 0 || writer.samples_.fd < 0) {
-    return Error{fmt::format("cannot write {}: {} (choose another folder with --out)", writer.path_,
-                             std::strerror(errno))};
+  // It gets its name once the header is in it: a run file always begins with one.
+  const std::string part = writer.path_ + ".part";
+  const auto give_up = [&](const std::string& why) {
+    std::filesystem::remove(part, error);
+    return Error{why + " (choose another folder with --out)"};
+  };
+  writer.rows_.fd = open_new(part);
+  if (writer.rows_.fd >= 0) {
+    if (auto wrote = writer.append(writer.rows_, header_line(header)); !wrote) {
+      return give_up(wrote.error().message);
+    }
+    writer.samples_.fd = open_new(stem + ".samples.jsonl");
   }
-  if (auto wrote = writer.append(writer.rows_, header_line(header)); !wrote) return wrote.error();
+  if (writer.samples_.fd < 0 || ::rename(part.c_str(), writer.path_.c_str()) != 0) {
+    return give_up(fmt::format("cannot write {}: {}", writer.path_, std::strerror(errno)));
+  }
   return writer;
 }
 
