@@ -1,0 +1,112 @@
+"""kill -9 of ridge: whatever moment it comes at, the run file can be read with every finished row in
+it, and no worker is left behind."""
+
+import json
+import os
+import random
+import signal
+import time
+import unittest
+
+from harness import SIM, SOURCE, RidgeTest, environment, gemm, main, processes, wait_until
+
+DEAF = str(SOURCE / "tests/cli/workers")
+KILLS = 30
+
+
+@unittest.skipUnless(os.path.exists("/proc/self/stat"), "looks for processes in /proc")
+class Orphans(RidgeTest):
+    def no_worker_left(self, before, needle):
+        gone = wait_until(lambda: not set(processes(needle)) - before, 2)
+        self.assertTrue(gone, f"orphans: {set(processes(needle)) - before}")
+
+    def finished_rows(self, path):
+        """Row keys of the whole lines of a run file, read without ridge's help."""
+        lines = path.read_bytes().split(b"\n")[:-1]
+        rows = [json.loads(line) for line in lines]
+        return {row["row_key"] for row in rows if row["type"] == "row"}
+
+    def test_kill_at_any_moment(self):
+        work = gemm(m=[16, 17, 18, 19], settings={"cache": ["cold", "hot"]})
+        seed = random.randrange(2**32)
+        dice = random.Random(seed)
+        rows_seen = 0
+        for attempt in range(KILLS):
+            with self.subTest(seed=seed, attempt=attempt):
+                self.out = self.folder / f"out{attempt}"
+                before = set(processes(SIM))
+                process = self.start(*self.run_args(work, budget="4s", rounds=3))
+                # A third before or while the first rows come, the rest anywhere in the run.
+                time.sleep(dice.uniform(0, 0.3) if attempt % 3 == 0 else dice.uniform(0.3, 1.2))
+                process.kill()
+                process.wait()
+                self.no_worker_left(before, SIM)
+                for path in self.run_files():
+                    finished = self.finished_rows(path)
+                    shown = self.stored(path)
+                    self.assertEqual({row["row_key"] for row in shown}, finished)
+                    for row in shown:
+                        self.assertEqual(row["status"], "ok")
+                    rows_seen += len(finished)
+        self.assertGreater(rows_seen, 0, "no kill came after a row: nothing was tested")
+
+    def test_kill_while_the_worker_hangs(self):
+        for mode in ("hang@hello", "hang@prepare", "hang@time", "chatter", "close@time"):
+            with self.subTest(mode=mode):
+                before = set(processes(SIM))
+                process = self.start(*self.run_args(), env=environment(RIDGE_TEST_MODE=mode))
+                self.assertTrue(wait_until(lambda: set(processes(SIM)) - before, 20))
+                time.sleep(0.3)
+                process.kill()
+                process.wait()
+                self.no_worker_left(before, SIM)
+
+    def test_kill_with_a_deaf_worker_of_another_language(self):
+        for last in ("hello", "prepare"):
+            with self.subTest(last=last):
+                needle = "ridge-worker-deaf"
+                before = set(processes(needle))
+                env = environment(RIDGE_WORKER_PATH=DEAF, RIDGE_TEST_DEAF=last)
+                process = self.start("run", "--worker", "deaf", "--out", self.out, "--work", gemm(),
+                                     env=env)
+                self.assertTrue(wait_until(lambda: set(processes(needle)) - before, 20))
+                time.sleep(0.3)
+                process.kill()
+                process.wait()
+                self.no_worker_left(before, needle)
+
+    def test_a_deaf_worker_meets_its_deadline(self):
+        needle = "ridge-worker-deaf"
+        before = set(processes(needle))
+        env = environment(RIDGE_WORKER_PATH=f"{DEAF}:{SIM}", RIDGE_TEST_DEAF="prepare")
+        result = self.ridge("run", "--worker", "deaf,sim", "--out", self.out, "--work", gemm(),
+                            "--rounds", 1, "--budget", "0.2s", "--deadline", 2, "-o", "jsonl",
+                            env=env)
+        rows = {row["worker"]: row for row in map(json.loads, result.stdout.splitlines())}
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(rows["deaf"]["status"], "failed")
+        self.assertIn("no answer within", rows["deaf"]["reason"])
+        self.assertEqual(rows["sim"]["status"], "ok", rows["sim"]["reason"])
+        self.no_worker_left(before, needle)
+
+    def test_no_worker_is_left_after_an_ordinary_run(self):
+        for mode in ("honest", "hang@bye", "hang@release", "exit@time"):
+            before = set(processes(SIM))
+            self.ridge(*self.run_args(), "--deadline", 2, env=environment(RIDGE_TEST_MODE=mode))
+            self.assertFalse(set(processes(SIM)) - before, mode)
+
+    def test_a_worker_sees_the_end_of_its_stdin(self):
+        """Without ridge, too: whoever starts a worker and goes takes it along."""
+        import subprocess
+        worker = subprocess.Popen([f"{SIM}/ridge-worker-sim"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, env=environment())
+        worker.stdin.write(b'{"id": 1, "do": "hello", "protocol": [1]}\n')
+        worker.stdin.flush()
+        self.assertIn(b'"worker"', worker.stdout.readline())
+        worker.stdin.close()
+        self.assertEqual(worker.wait(20), 0)
+        worker.stdout.close()
+
+
+if __name__ == "__main__":
+    main()
