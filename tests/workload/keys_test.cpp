@@ -1,0 +1,108 @@
+// Keys name work for ever: results are found by them. keys.txt is the golden list.
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "any_work.h"
+
+namespace {
+
+using namespace ridge;
+
+std::vector<std::pair<Workload, Settings>> golden_work() {
+  std::vector<std::pair<Workload, Settings>> out;
+  for (const DType dtype :
+       {DType::f64, DType::f32, DType::tf32, DType::f16, DType::bf16, DType::int8}) {
+    out.push_back({Gemm{.dtype = dtype, .m = 128, .n = 14336, .k = 4096}, {}});
+  }
+  out.push_back({Gemm{.dtype = DType::bf16, .output = DType::f32, .m = 1, .n = 2, .k = 3}, {}});
+  out.push_back({Gemm{.dtype = DType::bf16, .output = DType::bf16, .m = 1, .n = 2, .k = 3}, {}});
+  out.push_back({Gemm{.dtype = DType::int8, .output = DType::int32, .m = 1, .n = 2, .k = 3}, {}});
+  out.push_back({Gemm{.layout = Gemm::Layout::nt, .m = 1, .n = 2, .k = 3}, {.form = Form::packed}});
+  out.push_back({Gemm{.dtype = DType::f16,
+                      .output = DType::f32,
+                      .layout = Gemm::Layout::nt,
+                      .m = 1,
+                      .n = 2,
+                      .k = 3},
+                 {.cache = CacheMode::hot, .timing = Timing::isolated, .threads = 1}});
+  for (const auto op : {Stream::Op::read, Stream::Op::write, Stream::Op::copy, Stream::Op::triad}) {
+    for (const int64_t bytes : {int64_t{256}, int64_t{33024}, int64_t{65536}, int64_t{3} << 20,
+                                int64_t{1} << 30, int64_t{3} << 29}) {
+      out.push_back({Stream{.op = op, .bytes = bytes}, {}});
+    }
+  }
+  out.push_back({Stream{.op = Stream::Op::copy, .bytes = 1 << 20, .nontemporal = true},
+                 {.cache = CacheMode::warm, .form = Form::packed, .threads = 7, .graph = true}});
+  return out;
+}
+
+TEST(Keys, AreWhatTheyAlwaysWere) {
+  std::stringstream now;
+  for (const auto& [work, settings] : golden_work())
+    now << row_key(work, settings, "w", "0") << "\n";
+  std::ifstream file(WORKLOAD_GOLDEN);
+  std::stringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(now.str(), golden.str()) << "a key that changes loses all results stored under it";
+}
+
+RC_GTEST_PROP(Keys, DifferWhereTheWorkDiffers, ()) {
+  const Workload a = workload_test::any_work(), b = workload_test::any_work();
+  // An output named that is the default anyway is the same work.
+  const auto same = [](const Workload& x, const Workload& y) {
+    const auto *g = std::get_if<Gemm>(&x), *h = std::get_if<Gemm>(&y);
+    if (!g || !h) return x == y;
+    Gemm left = *g, right = *h;
+    left.output = g->output_dtype();
+    right.output = h->output_dtype();
+    return left == right;
+  };
+  RC_ASSERT((work_key(a) == work_key(b)) == same(a, b));
+}
+
+TEST(Keys, OfSmallWorkAreAllDifferent) {
+  std::map<std::string, std::string> seen;
+  int64_t count = 0;
+  const auto add = [&](const Workload& work) {
+    ++count;
+    EXPECT_TRUE(seen.try_emplace(work_key(work), to_json(work).dump()).second) << work_key(work);
+  };
+  for (const DType dtype : {DType::f64, DType::f32, DType::tf32, DType::f16, DType::bf16}) {
+    for (const auto layout : {Gemm::Layout::nn, Gemm::Layout::nt}) {
+      for (int64_t m = 1; m < 4; ++m) {
+        for (int64_t n = 1; n < 4; ++n) {
+          for (int64_t k = 1; k < 4; ++k)
+            add(Gemm{.dtype = dtype, .layout = layout, .m = m, .n = n, .k = k});
+        }
+      }
+    }
+  }
+  for (int64_t bytes = 256; bytes <= 1 << 20; bytes += 256) {
+    add(Stream{.op = Stream::Op::copy, .bytes = bytes});
+  }
+  EXPECT_EQ(static_cast<int64_t>(seen.size()), count);
+}
+
+TEST(Keys, SettingsDiffer) {
+  std::set<std::string> keys;
+  for (const auto cache : {CacheMode::cold, CacheMode::warm, CacheMode::hot}) {
+    for (const auto timing : {Timing::isolated, Timing::pipelined}) {
+      for (const auto form : {Form::plain, Form::packed}) {
+        for (const int threads : {0, 1, 2}) {
+          for (const bool graph : {false, true}) {
+            keys.insert(settings_key({cache, timing, form, threads, graph}));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(keys.size(), 72u);
+}
+
+}  // namespace

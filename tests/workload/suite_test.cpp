@@ -1,0 +1,152 @@
+#include "workload/suite.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace {
+
+using namespace ridge;
+
+std::string with_items(const std::string& items) {
+  return R"({"name": "s", "items": [)" + items + "]}";
+}
+
+std::vector<std::string> keys_of(const std::string& items) {
+  auto suite = parse_suite(with_items(items), "here");
+  EXPECT_TRUE(suite) << suite.error().message;
+  std::vector<std::string> keys;
+  for (const SuiteItem& item : suite->items) {
+    keys.push_back(work_key(item.work) + "@" + settings_key(item.settings));
+  }
+  return keys;
+}
+
+std::string error_of(const std::string& text) {
+  auto suite = parse_suite(text, "here");
+  return suite ? "" : suite.error().message;
+}
+
+Suite own_suite(const std::string& name) {
+  std::ifstream file(WORKLOAD_SUITES + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  auto suite = parse_suite(text.str(), name);
+  EXPECT_TRUE(suite) << suite.error().message;
+  return *std::move(suite);
+}
+
+TEST(SuiteText, AxesAreMultipliedTheLastFastest) {
+  EXPECT_EQ(keys_of(R"({"kind": "gemm", "dtype": ["f32", "bf16"], "m": [1, 2], "n": 3, "k": 4})"),
+            (std::vector<std::string>{
+                "gemm/f32/1x3x4@cold/pipelined", "gemm/f32/2x3x4@cold/pipelined",
+                "gemm/bf16/1x3x4@cold/pipelined", "gemm/bf16/2x3x4@cold/pipelined"}));
+}
+
+TEST(SuiteText, AnAxisOfObjectsSetsSeveralFields) {
+  EXPECT_EQ(
+      keys_of(R"({"kind": "gemm", "dtype": "f32",
+                       "any_name": [{"m": 1, "n": 2, "k": 3}, {"m": 4, "n": 5, "k": 6}]})"),
+      (std::vector<std::string>{"gemm/f32/1x2x3@cold/pipelined", "gemm/f32/4x5x6@cold/pipelined"}));
+}
+
+TEST(SuiteText, SettingsHaveAxesToo) {
+  EXPECT_EQ(keys_of(R"({"kind": "stream", "op": "read", "bytes": 256,
+                       "settings": {"threads": [0, 1], "cache": ["cold", "hot"]}})"),
+            (std::vector<std::string>{
+                "stream/read/256B@cold/pipelined", "stream/read/256B@hot/pipelined",
+                "stream/read/256B@cold/pipelined/1t", "stream/read/256B@hot/pipelined/1t"}));
+}
+
+TEST(SuiteText, DefaultsAndNumbers) {
+  auto suite = parse_suite(
+      R"({"name": "n", "about": "a", "rounds": 7, "seconds_per_row": 0.5, "most_seconds": 9,
+          "items": [{"kind": "stream", "op": "read", "bytes": 256}]})",
+      "here");
+  ASSERT_TRUE(suite);
+  EXPECT_EQ(suite->name, "n");
+  EXPECT_EQ(suite->about, "a");
+  EXPECT_EQ(suite->rounds, 7);
+  EXPECT_EQ(suite->seconds_per_row, 0.5);
+  EXPECT_EQ(suite->most_seconds, 9);
+}
+
+TEST(SuiteText, ErrorsNameTheirPlace) {
+  const std::string good = R"({"kind": "stream", "op": "read", "bytes": 256})";
+  EXPECT_NE(error_of(with_items(good + ", " + good)).find("stands twice"), std::string::npos);
+  EXPECT_NE(error_of(with_items(good + R"(, {"kind": "stream", "op": "fly", "bytes": 256})"))
+                .find("item 2"),
+            std::string::npos);
+  EXPECT_NE(
+      error_of(with_items(R"({"kind": "stream", "op": [], "bytes": 256})")).find("empty axis"),
+      std::string::npos);
+  EXPECT_NE(error_of("{").find("here: not JSON"), std::string::npos);
+  for (const char* text : {"5", "[]", "{}", R"({"name": "s", "items": []})",
+                           R"({"name": "s", "items": [5]})", R"({"name": "s", "items": 5})"}) {
+    EXPECT_TRUE(error_of(text).starts_with("here")) << text;
+  }
+}
+
+TEST(SuiteText, CombinationsAreLimitedBeforeTheyAreMade) {
+  std::string axis = "[1";
+  for (int i = 2; i <= 1000; ++i) axis += ", " + std::to_string(i);
+  axis += "]";
+  const std::string item = R"({"kind": "gemm", "dtype": "f32", "m": )" + axis + R"(, "n": )" +
+                           axis + R"(, "k": )" + axis + "}";
+  EXPECT_NE(error_of(with_items(item)).find("more than 100000 combinations"), std::string::npos);
+}
+
+TEST(OwnSuites, AllParse) {
+  size_t found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(WORKLOAD_SUITES)) {
+    const Suite suite = own_suite(entry.path().filename().string());
+    EXPECT_EQ(suite.name, entry.path().stem().string());
+    EXPECT_FALSE(suite.about.empty());
+    EXPECT_FALSE(suite.items.empty());
+    ++found;
+  }
+  EXPECT_GE(found, 4u);
+}
+
+TEST(OwnSuites, QuickHoldsWhatItMust) {
+  const Suite quick = own_suite("quick.json");
+  EXPECT_LE(quick.most_seconds, 120);
+  EXPECT_GE(quick.rounds, 3);
+  std::set<std::string> keys;
+  bool prefill = false, decode = false;
+  for (const SuiteItem& item : quick.items) {
+    keys.insert(work_key(item.work));
+    if (const auto* gemm = std::get_if<Gemm>(&item.work)) {
+      prefill |= gemm->m >= 64 && gemm->m <= 512 && gemm->n > gemm->m && gemm->k > gemm->m;
+      decode |= gemm->m == 1;
+    }
+  }
+  for (const char* dtype : {"f32", "bf16", "int8"}) {
+    for (const int n : {512, 1024, 2048, 4096}) {
+      const std::string side = std::to_string(n);
+      EXPECT_TRUE(keys.count("gemm/" + std::string(dtype) + "/" + side + "x" + side + "x" + side))
+          << dtype << side;
+    }
+  }
+  for (const char* op : {"read", "write", "copy", "triad"}) {
+    for (const char* size : {"64MiB", "256MiB", "1GiB"}) {
+      EXPECT_TRUE(keys.count("stream/" + std::string(op) + "/" + size)) << op << size;
+    }
+  }
+  EXPECT_TRUE(prefill);
+  EXPECT_TRUE(decode);
+}
+
+TEST(OwnSuites, StandardAndFullAreLonger) {
+  const Suite quick = own_suite("quick.json"), standard = own_suite("standard.json"),
+              full = own_suite("full.json");
+  EXPECT_LE(standard.most_seconds, 600);
+  EXPECT_GT(standard.items.size(), quick.items.size());
+  EXPECT_GT(full.items.size(), standard.items.size());
+  for (const Suite& suite : {quick, standard, full}) EXPECT_GE(suite.rounds, 3);
+}
+
+}  // namespace
