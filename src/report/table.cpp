@@ -44,6 +44,12 @@ std::string flags_text(const Row& row) {
   std::string text;
   for (const Flag flag : row.flags) {
     text += (text.empty() ? "" : ", ") + std::string(text_of(flag).name);
+    const auto &fast = row.time.mode_low_ns, &slow = row.time.mode_high_ns;
+    if (flag == Flag::bimodal && row.rate.value && fast && slow && *fast > 0) {
+      const double work = row.cost.rate_work() * 1e9;
+      text += fmt::format(" ({} or {})", show_rate(work / *slow, row.rate.unit),
+                          show_rate(work / *fast, row.rate.unit));
+    }
   }
   return text;
 }
