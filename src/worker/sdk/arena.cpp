@@ -17,7 +17,16 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kPage = 4096;
-constexpr int64_t kStagger = 11 * 64;  // odd in cache lines, so that offsets repeat only after 64
+
+// Where array number `count` begins in its page: cache lines 0, 32, 16, 48, 8, … (six bits of the
+// count, reversed), so that arrays made one after another lie half or a quarter of a page apart and
+// offsets repeat only after 64. Measured on Zen 4 in memory: 14 % more copied at half a page than
+// at 11 lines, 50 % more than at 0.
+int64_t stagger(int64_t count) {
+  int64_t line = 0;
+  for (int bit = 0; bit < 6; ++bit) line |= ((count >> bit) & 1) << (5 - bit);
+  return line * 64;
+}
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
@@ -60,7 +69,7 @@ Arena::Arena(int64_t capacity) : capacity_(round_up(capacity, kHugePage)) {
 Arena::~Arena() { munmap(base_, static_cast<size_t>(capacity_)); }
 
 void* Arena::allocate(int64_t bytes) {
-  const int64_t start = round_up(used_, kPage) + (count_ * kStagger) % kPage;
+  const int64_t start = round_up(used_, kPage) + stagger(count_);
   if (bytes < 0 || start + bytes > capacity_) throw std::bad_alloc();
   used_ = start + round_up(bytes, 64);
   touched_ = std::max(touched_, used_);
