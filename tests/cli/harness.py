@@ -64,6 +64,17 @@ class RidgeTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.out = self.folder / "results"
+        # A worker path of its own: other tests may run the same worker at the same time.
+        self.workers = self.folder / "workers"
+        self.workers.mkdir()
+        (self.workers / "ridge-worker-sim").symlink_to(pathlib.Path(SIM) / "ridge-worker-sim")
+
+    def own(self, **changes):
+        """environment() with a simulated worker whose path no other test has."""
+        return environment(**{"RIDGE_WORKER_PATH": str(self.workers), **changes})
+
+    def own_workers(self):
+        return set(processes(str(self.folder)))
 
     def ridge(self, *args, env=None, **options):
         return subprocess.run(

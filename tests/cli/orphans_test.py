@@ -8,17 +8,21 @@ import signal
 import time
 import unittest
 
-from harness import SIM, SOURCE, RidgeTest, environment, gemm, main, processes, wait_until
+from harness import SIM, SOURCE, RidgeTest, environment, gemm, main, wait_until
 
-DEAF = str(SOURCE / "tests/cli/workers")
+DEAF = SOURCE / "tests/cli/workers/ridge-worker-deaf.py"
 KILLS = 30
 
 
 @unittest.skipUnless(os.path.exists("/proc/self/stat"), "looks for processes in /proc")
 class Orphans(RidgeTest):
-    def no_worker_left(self, before, needle):
-        gone = wait_until(lambda: not set(processes(needle)) - before, 2)
-        self.assertTrue(gone, f"orphans: {set(processes(needle)) - before}")
+    def setUp(self):
+        super().setUp()
+        (self.workers / "ridge-worker-deaf.py").symlink_to(DEAF)
+
+    def no_worker_left(self):
+        gone = wait_until(lambda: not self.own_workers(), 2)
+        self.assertTrue(gone, f"orphans: {self.own_workers()}")
 
     def finished_rows(self, path):
         """Row keys of the whole lines of a run file, read without ridge's help."""
@@ -34,13 +38,12 @@ class Orphans(RidgeTest):
         for attempt in range(KILLS):
             with self.subTest(seed=seed, attempt=attempt):
                 self.out = self.folder / f"out{attempt}"
-                before = set(processes(SIM))
-                process = self.start(*self.run_args(work, budget="4s", rounds=3))
+                process = self.start(*self.run_args(work, budget="4s", rounds=3), env=self.own())
                 # A third before or while the first rows come, the rest anywhere in the run.
                 time.sleep(dice.uniform(0, 0.3) if attempt % 3 == 0 else dice.uniform(0.3, 1.2))
                 process.kill()
                 process.wait()
-                self.no_worker_left(before, SIM)
+                self.no_worker_left()
                 for path in self.run_files():
                     finished = self.finished_rows(path)
                     shown = self.stored(path)
@@ -53,32 +56,27 @@ class Orphans(RidgeTest):
     def test_kill_while_the_worker_hangs(self):
         for mode in ("hang@hello", "hang@prepare", "hang@time", "chatter", "close@time"):
             with self.subTest(mode=mode):
-                before = set(processes(SIM))
-                process = self.start(*self.run_args(), env=environment(RIDGE_TEST_MODE=mode))
-                self.assertTrue(wait_until(lambda: set(processes(SIM)) - before, 20))
+                process = self.start(*self.run_args(), env=self.own(RIDGE_TEST_MODE=mode))
+                self.assertTrue(wait_until(lambda: self.own_workers() - {process.pid}, 20))
                 time.sleep(0.3)
                 process.kill()
                 process.wait()
-                self.no_worker_left(before, SIM)
+                self.no_worker_left()
 
     def test_kill_with_a_deaf_worker_of_another_language(self):
         for last in ("hello", "prepare"):
             with self.subTest(last=last):
-                needle = "ridge-worker-deaf"
-                before = set(processes(needle))
-                env = environment(RIDGE_WORKER_PATH=DEAF, RIDGE_TEST_DEAF=last)
+                env = self.own(RIDGE_TEST_DEAF=last)
                 process = self.start("run", "--worker", "deaf", "--out", self.out, "--work", gemm(),
                                      env=env)
-                self.assertTrue(wait_until(lambda: set(processes(needle)) - before, 20))
+                self.assertTrue(wait_until(lambda: self.own_workers() - {process.pid}, 20))
                 time.sleep(0.3)
                 process.kill()
                 process.wait()
-                self.no_worker_left(before, needle)
+                self.no_worker_left()
 
     def test_a_deaf_worker_meets_its_deadline(self):
-        needle = "ridge-worker-deaf"
-        before = set(processes(needle))
-        env = environment(RIDGE_WORKER_PATH=f"{DEAF}:{SIM}", RIDGE_TEST_DEAF="prepare")
+        env = self.own(RIDGE_TEST_DEAF="prepare")
         result = self.ridge("run", "--worker", "deaf,sim", "--out", self.out, "--work", gemm(),
                             "--rounds", 1, "--budget", "0.2s", "--deadline", 2, "-o", "jsonl",
                             env=env)
@@ -87,13 +85,12 @@ class Orphans(RidgeTest):
         self.assertEqual(rows["deaf"]["status"], "failed")
         self.assertIn("no answer within", rows["deaf"]["reason"])
         self.assertEqual(rows["sim"]["status"], "ok", rows["sim"]["reason"])
-        self.no_worker_left(before, needle)
+        self.no_worker_left()
 
     def test_no_worker_is_left_after_an_ordinary_run(self):
         for mode in ("honest", "hang@bye", "hang@release", "exit@time"):
-            before = set(processes(SIM))
-            self.ridge(*self.run_args(), "--deadline", 2, env=environment(RIDGE_TEST_MODE=mode))
-            self.assertFalse(set(processes(SIM)) - before, mode)
+            self.ridge(*self.run_args(), "--deadline", 2, env=self.own(RIDGE_TEST_MODE=mode))
+            self.assertFalse(self.own_workers(), mode)
 
     def test_a_worker_sees_the_end_of_its_stdin(self):
         """Without ridge, too: whoever starts a worker and goes takes it along."""

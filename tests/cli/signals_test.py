@@ -4,7 +4,7 @@ import json
 import signal
 import time
 
-from harness import SIM, RidgeTest, environment, gemm, main, processes, wait_until
+from harness import RidgeTest, environment, gemm, main, wait_until
 
 MANY = gemm(m=list(range(16, 26)))
 
@@ -52,13 +52,12 @@ class Signals(RidgeTest):
         for mode in ("hang@hello", "hang@supports", "hang@prepare", "hang@check", "hang@time",
                      "chatter"):
             with self.subTest(mode):
-                before = set(processes(SIM))
                 self.out = self.folder / mode
-                process = self.start(*self.run_args(), env=environment(RIDGE_TEST_MODE=mode))
-                self.assertTrue(wait_until(lambda: set(processes(SIM)) - before, 20))
+                process = self.start(*self.run_args(), env=self.own(RIDGE_TEST_MODE=mode))
+                self.assertTrue(wait_until(lambda: self.own_workers() - {process.pid}, 20))
                 time.sleep(0.3)
                 self.interrupt(process)
-                self.assertFalse(set(processes(SIM)) - before)
+                self.assertFalse(self.own_workers())
 
     def test_twice_ends_at_once(self):
         env = environment(RIDGE_TEST_MODE="hang@time")

@@ -10,7 +10,7 @@ namespace {
 
 using namespace ridge;
 
-constexpr double kLeastSlice = 0.12;
+constexpr double kLeastShare = 0.6;  // of an equal slice
 
 PlannedRow row_of(double op_seconds, const RoughRates& rates) {
   const auto bytes = static_cast<int64_t>(op_seconds * rates.byte_per_s / 256) * 256;
@@ -36,13 +36,14 @@ RC_GTEST_PROP(ShareTime, EveryRowGetsWhatItNeedsAndTheRestIsShared, ()) {
     plan.rows.push_back(row_of(*rc::gen::inRange(1, 1000) * 1e-3, rates));
   }
   share_time(plan, rates);
-  const double share = 0.85 * plan.effort.seconds / plan.effort.rounds;
+  const double share = base_seconds(plan.effort) / plan.effort.rounds;
+  const double least = kLeastShare * share / static_cast<double>(count) * (1 - 1e-9);
   const double total = given(plan);
   double largest_free = 0, needed = 0;
   for (const PlannedRow& row : plan.rows) {
-    RC_ASSERT(row.seconds >= kLeastSlice);
+    RC_ASSERT(row.seconds >= least);
     RC_ASSERT(row.seconds >= 3 * row.op_seconds * (1 - 1e-9));
-    needed += std::max(kLeastSlice, 3 * row.op_seconds);
+    needed += std::max(least, 3 * row.op_seconds);
     if (row.seconds > 3 * row.op_seconds * (1 + 1e-9)) {
       largest_free = std::max(largest_free, row.seconds);
     }
@@ -63,8 +64,8 @@ TEST(ShareTime, SkippedRowsGetNothing) {
   plan.rows[1].skip = "no";
   share_time(plan, {});
   EXPECT_EQ(plan.rows[1].seconds, 0);
-  EXPECT_NEAR(given(plan), 0.85 * 100 / 5, 1e-9);
-  EXPECT_NEAR(plan.rows[0].seconds, 0.85 * 100 / 5 / 3, 1e-9);
+  EXPECT_NEAR(given(plan), base_seconds(plan.effort) / 5, 1e-9);
+  EXPECT_NEAR(plan.rows[0].seconds, base_seconds(plan.effort) / 5 / 3, 1e-9);
 }
 
 TEST(ShareTime, NothingToDoTakesNoTime) {
