@@ -130,7 +130,8 @@ TEST_F(SessionTest, TimeBeginsWithPoisonAndFreshInputs) {
   prepare(R"({"cache": "hot"})");
   const std::string read = R"({"do": "check", "handle": 1, "tensor": "c", "elements": [0, 255]})";
   ask(R"({"do": "time", "handle": 1, "salt": 4, "most_samples": 0, "most_ns": 1})");
-  for (const Json& value : ask(read).find("values")->as_array()) EXPECT_TRUE(value.is_null());
+  const Json poison = *ask(read).find("values");
+  for (const Json& value : poison.as_array()) EXPECT_TRUE(value.is_null());
   ask(R"({"do": "time", "handle": 1, "salt": 4, "most_samples": 1, "most_ns": 1})");
   const Json first = *ask(read).find("values");
   ask(R"({"do": "time", "handle": 1, "salt": 5, "most_samples": 1, "most_ns": 1})");
