@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 namespace ridge {
@@ -59,7 +60,22 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     Json value = std::move(stack_.back());
     stack_.pop_back();
     keys_.pop_back();
+    if (value.is_object()) drop_repeated(value.as_object());
     return add(std::move(value));
+  }
+  // Of a name given twice the first counts.
+  static void drop_repeated(Json::Object& members) {
+    std::set<std::string_view> seen;
+    const auto again = [&](const Json::Member& member) {
+      return !seen.insert(member.first).second;
+    };
+    if (std::none_of(members.begin(), members.end(), again)) return;
+    Json::Object kept;
+    std::set<std::string> names;
+    for (Json::Member& member : members) {
+      if (names.insert(member.first).second) kept.push_back(std::move(member));
+    }
+    members = std::move(kept);
   }
   bool add(Json value) {
     if (stack_.empty()) {
@@ -67,8 +83,6 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (stack_.back().is_array()) {
       stack_.back().as_array().push_back(std::move(value));
     } else {
-      // A name given twice keeps both; find() sees the first. Looking it up here would be
-      // quadratic.
       stack_.back().as_object().emplace_back(keys_.back(), std::move(value));
     }
     return true;
