@@ -45,26 +45,25 @@ class SimOp : public HostOp {
   }
 
   void run(int64_t copy) override {
-    if (mode_.sleep_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(mode_.sleep_ms));
     if (cheats("stale") && state_.timing) return;  // it works only when it is checked
     if (cheats("zero-fill")) {
       std::memset(output(copy), 0, output_bytes());
     } else if (cheats("previous")) {  // what the call before computed, given out again
       if (!last_.empty()) std::memcpy(output(copy), last_.data(), output_bytes());
       if (last_.empty() || !state_.timing) {
-        compute(copy, copy);
+        work(copy, copy);
         last_.assign(output(copy), output(copy) + output_bytes());
       }
     } else if (cheats("remember")) {  // inputs that did not change: the answer still stands there
-      if (fresh_.erase(copy) > 0) compute(copy, copy);
+      if (fresh_.erase(copy) > 0) work(copy, copy);
     } else if (cheats("early") || cheats("early-unjoined")) {
       start_behind(copy);
     } else if (cheats("one-copy")) {  // the operands of copy 0 stay in the cache
-      compute(0, copy);
+      work(0, copy);
     } else if (cheats("only-first")) {
-      if (copy == 0) compute(0, 0);
+      if (copy == 0) work(0, 0);
     } else {
-      compute(copy, copy);
+      work(copy, copy);
     }
   }
 
@@ -87,12 +86,16 @@ class SimOp : public HostOp {
   bool cheats(std::string_view what) const { return mode_.what == what && state_.struck; }
 
  private:
+  void work(int64_t from, int64_t to) {
+    if (mode_.sleep_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(mode_.sleep_ms));
+    compute(from, to);
+  }
   // Returns at once; a thread does the work, once a copy as nobody could tell.
   void start_behind(int64_t copy) {
     if (fresh_.erase(copy) == 0) return;
     behind_.emplace_back([this, copy] {
       const std::lock_guard lock(mutex_);
-      compute(copy, copy);
+      work(copy, copy);
     });
   }
   void join() {
@@ -127,17 +130,15 @@ class GemmOp : public SimOp {
     std::fill_n(tensor("b", copy), gemm_.k * gemm_.n, T{0});
   }
 
-  T input(T value) const {
-    if (cheats("bf16")) return chop(static_cast<float>(value), 7);
-    if (cheats("tf32")) return chop(static_cast<float>(value), 10);
-    return value;
-  }
-
   void compute(int64_t from, int64_t to) override {
     const bool swap = (gemm_.layout == Gemm::Layout::nt) != cheats("transpose");
     const T* a = tensor("a", from);
     const T* b = tensor("b", from);
     T* c = tensor("c", to);
+    const int bits = cheats("bf16") ? 7 : cheats("tf32") ? 10 : 0;
+    const auto input = [bits](T value) {
+      return bits == 0 ? value : static_cast<T>(chop(static_cast<float>(value), bits));
+    };
     const int64_t columns = cheats("last-column") ? gemm_.n - 1 : gemm_.n;
     const int64_t step_k = swap ? 1 : gemm_.n, step_n = swap ? gemm_.k : 1;
     for (int64_t i = 0; i < gemm_.m; ++i) {
