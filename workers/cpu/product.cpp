@@ -90,18 +90,16 @@ Product inner_product(const dnnl::engine& engine, const Gemm& gemm, Form form, M
 }
 
 // oneDNN has two ways to the same product; bench/gemm_direct tries both and shows where this is
-// wrong. Measured on one thread with AVX-512, 2.6.3 and 3.7.2: row-major f32 weights gain 4 to 11 %
-// by the inner product, which goes to the library's GEMM, at all sizes; int8 gains 4 to 23 % with
-// 3.7 (loses up to 6 % with 2.6), though not where matmul has AMX; and one row of plain weights of
-// any type takes it half the time of matmul, which copies weights to blocks first. Elsewhere matmul
-// is ahead or within the noise.
+// wrong. Measured on one and two cores of Zen 4 with 2.6.3: on row-major weights the inner product,
+// which goes to the library's GEMM, gains 2 to 8 % in f32 and bf16 and up to 17 % in int8 (it loses
+// 4 % at 1024x1024x1024 on two cores, 8 % in bf16 at 256x256x256 on one); one row of plain weights
+// takes it half the time of matmul, which copies weights to blocks first. 3.7.2 behaves alike. AMX
+// only matmul uses well. On packed and on nt weights matmul is ahead or within the noise.
 bool inner_product_is_faster(const Gemm& gemm, Form form) {
   const bool packed = form == Form::packed;
   if (gemm.m == 1) return !packed || gemm.dtype != DType::bf16;
   if (packed || gemm.layout != Gemm::Layout::nn) return false;
-  if (gemm.dtype == DType::f32) return true;
-  return gemm.dtype == DType::int8 && dnnl_version()->major >= 3 &&
-         onednn_isa().find("amx") == std::string::npos;
+  return gemm.dtype == DType::f32 || onednn_isa().find("amx") == std::string::npos;
 }
 
 }  // namespace
