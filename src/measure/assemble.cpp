@@ -1,10 +1,12 @@
 #include "measure/assemble.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "stats/quantile.h"
 #include "stats/row.h"
+#include "stats/steady.h"
 #include "stats/summary.h"
 
 namespace ridge {
@@ -38,6 +40,15 @@ Steady steady_part(const std::vector<KeptRound>& rounds) {
     out.times.emplace_back(out.at_s.data() + begin, count);
   }
   return out;
+}
+
+// A machine's speed wanders by some tenths of a percent for ever: a round without a steady part
+// counts as such only where what is left of it moves by more than `matters`.
+bool still_moving(const RoundOutcome& o, double matters) {
+  if (o.caveat != stats::Caveat::not_steady) return false;
+  const auto kept = std::span(o.ns).subspan(static_cast<size_t>(o.first_steady));
+  const auto change = stats::change_of_halves(kept);
+  return !change || std::fabs(*change) > matters;
 }
 
 // Spread and correlation are those within rounds; a process's own bias is in the interval already.
@@ -187,8 +198,8 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
   if (!rounds.empty()) {
     const Steady steady = steady_part(rounds);
     describe_samples(steady, row.time);
-    const auto not_steady = std::count_if(rounds.begin(), rounds.end(), [](const KeptRound& r) {
-      return r.outcome.caveat == stats::Caveat::not_steady;
+    const auto not_steady = std::count_if(rounds.begin(), rounds.end(), [&](const KeptRound& r) {
+      return still_moving(r.outcome, effort.row_target / 2);
     });
     estimate(steady, static_cast<int>(not_steady), effort.row_target, row);
     add_round_facts(rounds, row);

@@ -171,4 +171,12 @@ std::optional<int64_t> steady_start(std::span<const double> samples_ns, double o
   return std::nullopt;
 }
 
+std::optional<double> change_of_halves(std::span<const double> samples_ns) {
+  if (samples_ns.size() < 4) return std::nullopt;
+  const size_t half = samples_ns.size() / 2;
+  const double first = *median(samples_ns.first(half));
+  if (!(first > 0)) return std::nullopt;
+  return *median(samples_ns.subspan(half)) / first - 1;
+}
+
 }  // namespace ridge::stats

@@ -27,4 +27,8 @@ struct SteadyRule {
 std::optional<int64_t> steady_start(std::span<const double> samples_ns, double ops_per_sample,
                                     const SteadyRule& rule = {});
 
+// How far the second half's median lies from the first half's, as a share of it; nullopt below 4
+// samples.
+std::optional<double> change_of_halves(std::span<const double> samples_ns);
+
 }  // namespace ridge::stats
