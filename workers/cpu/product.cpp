@@ -13,6 +13,8 @@ namespace {
 
 using Memory = dnnl::memory;
 
+constexpr int64_t kFewRows = 16;
+
 std::optional<Memory::data_type> onednn_type(DType dtype) {
   switch (dtype) {
     case DType::f32: return Memory::data_type::f32;
@@ -90,15 +92,20 @@ Product inner_product(const dnnl::engine& engine, const Gemm& gemm, Form form, M
 }
 
 // oneDNN has two ways to the same product; bench/gemm_direct tries both and shows where this is
-// wrong. Measured on one and two cores of Zen 4 with 2.6.3: on row-major weights the inner product,
-// which goes to the library's GEMM, gains 2 to 8 % in f32 and bf16 and up to 17 % in int8 (it loses
-// 4 % at 1024x1024x1024 on two cores, 8 % in bf16 at 256x256x256 on one); one row of plain weights
-// takes it half the time of matmul, which copies weights to blocks first. 3.7.2 behaves alike. AMX
-// only matmul uses well. On packed and on nt weights matmul is ahead or within the noise.
+// wrong (docs/results/direct.md). Measured on one and two cores of Zen 4 with 2.6.3:
+// - Row-major weights: the inner product goes to the library's GEMM and gains 2 to 8 % in f32 and
+//   bf16, up to 17 % in int8; not in bf16 while the weights fit in a second-level cache, where
+//   matmul is 7 to 9 % ahead. One row takes it half the time of matmul, which copies weights to
+//   blocks first. 3.7.2 behaves alike. AMX only matmul uses well.
+// - Packed weights: matmul is ahead or within the noise, but for one row (f32, int8) and for a few
+//   rows of int8, where the inner product gains 7 %.
 bool inner_product_is_faster(const Gemm& gemm, Form form) {
-  const bool packed = form == Form::packed;
-  if (gemm.m == 1) return !packed || gemm.dtype != DType::bf16;
-  if (packed || gemm.layout != Gemm::Layout::nn) return false;
+  constexpr int64_t kSecondLevelCache = 1 << 20;
+  const bool bf16 = gemm.dtype == DType::bf16, int8 = gemm.dtype == DType::int8;
+  if (form == Form::packed) return (gemm.m == 1 && !bf16) || (gemm.m <= kFewRows && int8);
+  if (gemm.m == 1) return true;
+  if (gemm.layout != Gemm::Layout::nn) return false;
+  if (bf16 && gemm.k * gemm.n * bytes_of(gemm.dtype) <= kSecondLevelCache) return false;
   return gemm.dtype == DType::f32 || onednn_isa().find("amx") == std::string::npos;
 }
 
