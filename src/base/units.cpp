@@ -10,6 +10,8 @@
 namespace ridge {
 namespace {
 
+constexpr std::array<std::string_view, 4> kRateUnits = {"FLOP/s", "B/s", "access/s", "call/s"};
+
 struct Suffix {
   std::string_view text;
   double factor;
@@ -47,11 +49,12 @@ Result<double> with_suffix(std::string_view text, std::span<const Suffix> known,
 
 }  // namespace
 
-std::string_view name(RateUnit unit) { return unit == RateUnit::flop_per_s ? "FLOP/s" : "B/s"; }
+std::string_view name(RateUnit unit) { return kRateUnits.at(static_cast<size_t>(unit)); }
 
 std::optional<RateUnit> parse_rate_unit(std::string_view text) {
-  if (text == name(RateUnit::flop_per_s)) return RateUnit::flop_per_s;
-  if (text == name(RateUnit::byte_per_s)) return RateUnit::byte_per_s;
+  for (size_t i = 0; i < kRateUnits.size(); ++i) {
+    if (kRateUnits[i] == text) return static_cast<RateUnit>(i);
+  }
   return std::nullopt;
 }
 
@@ -60,7 +63,13 @@ std::string show_rate(double value, RateUnit unit) {
       {{"FLOPS", 1}, {"MFLOPS", 1e6}, {"GFLOPS", 1e9}, {"TFLOPS", 1e12}, {"PFLOPS", 1e15}}};
   static constexpr std::array<Suffix, 4> bytes = {
       {{"B/s", 1}, {"MB/s", 1e6}, {"GB/s", 1e9}, {"TB/s", 1e12}}};
-  return unit == RateUnit::flop_per_s ? scaled(value, flops) : scaled(value, bytes);
+  switch (unit) {
+    case RateUnit::flop_per_s: return scaled(value, flops);
+    case RateUnit::byte_per_s: return scaled(value, bytes);
+    case RateUnit::access_per_s:
+    case RateUnit::call_per_s: break;
+  }
+  return show_time(1e9 / value);
 }
 
 std::string show_time(double ns) {
@@ -80,6 +89,14 @@ std::string show_bytes(int64_t bytes) {
   const double shown = value / best->factor;
   if (shown == std::floor(shown)) return fmt::format("{:.0f} {}", shown, best->text);
   return three_digits(shown) + " " + std::string(best->text);
+}
+
+std::string bytes_key(int64_t bytes) {
+  constexpr int64_t KiB = 1024, MiB = KiB * 1024, GiB = MiB * 1024;
+  if (bytes % GiB == 0) return fmt::format("{}GiB", bytes / GiB);
+  if (bytes % MiB == 0) return fmt::format("{}MiB", bytes / MiB);
+  if (bytes % KiB == 0) return fmt::format("{}KiB", bytes / KiB);
+  return fmt::format("{}B", bytes);
 }
 
 std::string show_duration(double seconds) {

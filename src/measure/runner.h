@@ -56,6 +56,7 @@ class Runner {
   void find_canaries();
   RoughRates sing(int session);  // measures the canary pair
   void share_what_is_left(int rounds);
+  std::vector<size_t> winners() const;
   Schedule further_rounds(int session);
   Row row_of(size_t index) const;
   void tell(const std::string& now);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <variant>
 
 namespace ridge {
 namespace {
@@ -18,21 +17,6 @@ size_t width_of(const std::string& text) {
 std::string padded(const std::string& text, size_t width, bool right) {
   const std::string space(width - width_of(text), ' ');
   return right ? space + text : text + space;
-}
-
-// What rows have to share to be held against the same best.
-std::string sort_of(const Row& row) {
-  const std::string work = std::visit(
-      [](const auto& w) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(w)>, Gemm>) {
-          return std::string(name(w.dtype));
-        } else {
-          return std::string(name(w.op));
-        }
-      },
-      row.work);
-  return fmt::format("{}/{}/{}/{}", kind(row.work), work, name(row.settings.cache),
-                     row.settings.threads);
 }
 
 std::string interval_text(const Row& row) {
@@ -100,12 +84,12 @@ std::string Table::markdown() const {
 std::vector<std::optional<double>> share_of_best(const std::vector<Row>& rows) {
   std::map<std::string, double> best;
   for (const Row& row : rows) {
-    double& most = best[sort_of(row)];
+    double& most = best[group_key(row.work, row.settings)];
     most = std::max(most, row.rate.value.value_or(0));
   }
   std::vector<std::optional<double>> shares;
   for (const Row& row : rows) {
-    const double most = best[sort_of(row)];
+    const double most = best[group_key(row.work, row.settings)];
     shares.push_back(row.rate.value && most > 0 ? std::optional(*row.rate.value / most)
                                                 : std::nullopt);
   }

@@ -12,52 +12,41 @@ Json field_json(int64_t value) { return value; }
 Json field_json(bool value) { return value; }
 Json field_json(DType value) { return name(value); }
 Json field_json(const std::optional<DType>& value) { return value ? Json(name(*value)) : Json(); }
-Json field_json(Gemm::Layout value) { return value == Gemm::Layout::nt ? "nt" : "nn"; }
-Json field_json(Stream::Op value) { return name(value); }
-
-template <class Value>
-void read_choice(Fields& fields, std::string_view key, Value& out, bool required,
-                 std::optional<Value> (*parse)(std::string_view), std::string_view known) {
-  std::string text;
-  required ? fields.required(key, text) : fields.optional(key, text);
-  if (text.empty()) return;
-  if (const auto value = parse(text)) {
-    out = *value;
-  } else {
-    fields.fail(key, fmt::format("is '{}' (known: {})", text, known));
-  }
-}
-
-std::optional<Gemm::Layout> parse_layout(std::string_view text) {
-  if (text == "nn") return Gemm::Layout::nn;
-  if (text == "nt") return Gemm::Layout::nt;
-  return std::nullopt;
-}
-
-std::optional<Stream::Op> parse_op(std::string_view text) {
-  for (const auto op : {Stream::Op::read, Stream::Op::write, Stream::Op::copy, Stream::Op::triad}) {
-    if (name(op) == text) return op;
-  }
-  return std::nullopt;
+template <Choice E>
+Json field_json(E value) {
+  return name(value);
 }
 
 void read_field(Fields& f, std::string_view key, int64_t& out) { f.required(key, out); }
 void read_field(Fields& f, std::string_view key, bool& out) { f.optional(key, out); }
-void read_field(Fields& f, std::string_view key, DType& out) {
-  read_choice(f, key, out, true, parse_dtype, dtype_names());
-}
-void read_field(Fields& f, std::string_view key, std::optional<DType>& out) {
+void read_dtype(Fields& f, std::string_view key, bool required, std::optional<DType>& out) {
   std::string text;
-  f.optional(key, text);
+  required ? f.required(key, text) : f.optional(key, text);
   if (text.empty()) return;
   out = parse_dtype(text);
   if (!out) f.fail(key, fmt::format("is '{}' (known: {})", text, dtype_names()));
 }
-void read_field(Fields& f, std::string_view key, Gemm::Layout& out) {
-  read_choice(f, key, out, false, parse_layout, "nn, nt");
+void read_field(Fields& f, std::string_view key, DType& out) {
+  std::optional<DType> found;
+  read_dtype(f, key, true, found);
+  out = found.value_or(out);
 }
-void read_field(Fields& f, std::string_view key, Stream::Op& out) {
-  read_choice(f, key, out, true, parse_op, "read, write, copy, triad");
+void read_field(Fields& f, std::string_view key, std::optional<DType>& out) {
+  read_dtype(f, key, false, out);
+}
+template <Choice E>
+void read_field(Fields& f, std::string_view key, E& out) {
+  const Choices known = choices(out);
+  std::string text;
+  known.required ? f.required(key, text) : f.optional(key, text);
+  if (text.empty()) return;
+  for (size_t i = 0; i < known.names.size(); ++i) {
+    if (known.names[i] == text) {
+      out = static_cast<E>(i);
+      return;
+    }
+  }
+  f.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(known.names, ", ")));
 }
 
 // Calls `use` with a default value of every kind in turn.
@@ -118,6 +107,15 @@ std::string work_key(const Workload& work) {
 std::string row_key(const Workload& work, const Settings& settings, std::string_view worker,
                     std::string_view device) {
   return fmt::format("{}@{}:{}/{}", work_key(work), worker, device, settings_key(settings));
+}
+
+std::string operation(const Workload& work) {
+  return std::visit([](const auto& w) { return operation(w); }, work);
+}
+
+std::string group_key(const Workload& work, const Settings& settings) {
+  return fmt::format("{}/{}/{}/{}", kind(work), operation(work), name(settings.cache),
+                     settings.threads);
 }
 
 Cost cost(const Workload& work, const Settings& settings) {

@@ -8,8 +8,12 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "workload/kinds/convstack.h"
+#include "workload/kinds/dispatch.h"
 #include "workload/kinds/gemm.h"
 #include "workload/kinds/stream.h"
+#include "workload/kinds/sustained.h"
+#include "workload/kinds/workingset.h"
 #include "workload/settings.h"
 #include "workload/tensor.h"
 
@@ -18,7 +22,7 @@ namespace ridge {
 // The catalogue of work. A new kind is one file in kinds/ and one name in this list; everything
 // below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
 // and expected.
-using Workload = std::variant<Gemm, Stream>;
+using Workload = std::variant<Gemm, Stream, WorkingSet, ConvStack, Dispatch, Sustained>;
 
 std::string_view kind(const Workload& work);
 Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}
@@ -30,6 +34,10 @@ std::string work_key(const Workload& work);
 std::string row_key(const Workload& work, const Settings& settings, std::string_view worker,
                     std::string_view device);
 
+// What a kind's works have to share to be held against the same best: "bf16", "copy".
+std::string operation(const Workload& work);
+// What rows have to share for one of them to be called the best: kind, operation, cache, threads.
+std::string group_key(const Workload& work, const Settings& settings);
 Cost cost(const Workload& work, const Settings& settings);
 std::vector<TensorSpec> tensors(const Workload& work);
 

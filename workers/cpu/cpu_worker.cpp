@@ -8,6 +8,9 @@
 #include <new>
 #include <vector>
 
+#include "chase_op.h"
+#include "conv_op.h"
+#include "dispatch_op.h"
 #include "gemm_op.h"
 #include "product.h"
 #include "stream_kernels.h"
@@ -68,6 +71,11 @@ bool small_product_is_right(const dnnl::engine& engine, DType dtype) {
   return true;
 }
 
+Result<void> never_packed(const Settings& settings, std::string_view kind) {
+  if (settings.form == Form::packed) return Error{fmt::format("{} has no packed form", kind)};
+  return {};
+}
+
 bool small_stream_is_right() {
   alignas(64) float a[512], c[512];
   std::fill(std::begin(a), std::end(a), 1.0f);
@@ -114,15 +122,45 @@ sdk::Description CpuWorker::describe() {
           .devices = {device}};
 }
 
-Result<void> CpuWorker::supports_gemm(const Gemm& gemm, Form form) {
-  if (gemm.dtype == DType::tf32) return Error{"a CPU has no tf32: f32 products are true f32"};
-  const auto at = refused_.find(gemm.dtype);
+Result<void> CpuWorker::refuses(DType dtype, std::string_view what) const {
+  if (dtype == DType::tf32) return Error{"a CPU has no tf32: f32 products are true f32"};
+  const auto at = refused_.find(dtype);
   if (at == refused_.end()) {
-    return Error{fmt::format("oneDNN has no {} product on a CPU", name(gemm.dtype))};
+    return Error{fmt::format("oneDNN has no {} {} on a CPU", name(dtype), what)};
   }
   if (!at->second.empty()) return Error{at->second};
-  if (auto product = make_product(engine_, gemm, form); !product) return product.error();
   return {};
+}
+
+Result<void> CpuWorker::can(const Gemm& gemm, const Settings& settings) {
+  if (auto yes = refuses(gemm.dtype, "product"); !yes) return yes;
+  if (auto product = make_product(engine_, gemm, settings.form); !product) return product.error();
+  return {};
+}
+
+Result<void> CpuWorker::can(const Sustained& sustained, const Settings& settings) {
+  return can(sustained.gemm, settings);
+}
+
+Result<void> CpuWorker::can(const ConvStack& stack, const Settings& settings) {
+  if (auto yes = refuses(stack.dtype, "convolution"); !yes) return yes;
+  if (auto built = make_convolution(engine_, stack, settings.form); !built) return built.error();
+  return {};
+}
+
+Result<void> CpuWorker::can(const Stream&, const Settings& settings) {
+  return never_packed(settings, "stream");
+}
+
+Result<void> CpuWorker::can(const WorkingSet& set, const Settings& settings) {
+  if (set.op == WorkingSet::Op::chase && team_.threads_for(settings.threads) != 1) {
+    return Error{"a chase is one core's: threads must be 1"};
+  }
+  return never_packed(settings, "workingset");
+}
+
+Result<void> CpuWorker::can(const Dispatch&, const Settings& settings) {
+  return never_packed(settings, "dispatch");
 }
 
 Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
@@ -134,12 +172,7 @@ Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
     return Error{fmt::format("{} threads: this process has {} physical core{}", settings.threads,
                              team_.cores(), team_.cores() == 1 ? "" : "s")};
   }
-  if (const auto* gemm = std::get_if<Gemm>(&work)) return supports_gemm(*gemm, settings.form);
-  if (std::holds_alternative<Stream>(work)) {
-    if (settings.form == Form::packed) return Error{"stream has no packed form"};
-    return {};
-  }
-  return Error{fmt::format("this worker does not do {}", kind(work))};
+  return std::visit([&](const auto& w) { return can(w, settings); }, work);
 }
 
 sdk::Arena& CpuWorker::arena() {
@@ -155,13 +188,33 @@ sdk::Arena& CpuWorker::arena() {
   }
 }
 
-Result<std::unique_ptr<sdk::Op>> CpuWorker::prepare(const sdk::Task& task) try {
-  if (std::holds_alternative<Gemm>(task.work)) {
-    return std::unique_ptr<sdk::Op>(
-        std::make_unique<Counted<GemmOp>>(live_ops_, arena(), task, team_, engine_));
+template <class Op, class... Args>
+std::unique_ptr<sdk::Op> CpuWorker::make(const sdk::Task& task, Args&&... args) {
+  return std::make_unique<Counted<Op>>(live_ops_, arena(), task, team_,
+                                       std::forward<Args>(args)...);
+}
+
+std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
+  const auto instead = [&](const Workload& work) {
+    sdk::Task other = task;
+    other.work = work;
+    return other;
+  };
+  if (std::holds_alternative<Gemm>(task.work)) return make<GemmOp>(task, engine_);
+  if (std::holds_alternative<ConvStack>(task.work)) return make<ConvOp>(task, engine_);
+  if (std::holds_alternative<Dispatch>(task.work)) return make<DispatchOp>(task, engine_);
+  if (const auto* sustained = std::get_if<Sustained>(&task.work)) {
+    return make<GemmOp>(instead(sustained->gemm), engine_);
   }
-  return std::unique_ptr<sdk::Op>(
-      std::make_unique<Counted<StreamOp>>(live_ops_, arena(), task, team_));
+  if (const auto* set = std::get_if<WorkingSet>(&task.work)) {
+    if (set->op == WorkingSet::Op::chase) return make<ChaseOp>(task);
+    return make<StreamOp>(instead(set->as_stream()));
+  }
+  return make<StreamOp>(task);
+}
+
+Result<std::unique_ptr<sdk::Op>> CpuWorker::prepare(const sdk::Task& task) try {
+  return op_of(task);
 } catch (...) {
   if (live_ops_ == 0 && arena_) arena_->reset();  // what the half-made op had taken
   throw;

@@ -25,7 +25,18 @@ class CpuWorker : public sdk::Worker {
   void park() override;
 
  private:
-  Result<void> supports_gemm(const Gemm& gemm, Form form);
+  // Whether this worker does a kind of work: one line a kind, and op_of() to do it.
+  Result<void> can(const Gemm& gemm, const Settings& settings);
+  Result<void> can(const Stream& stream, const Settings& settings);
+  Result<void> can(const WorkingSet& set, const Settings& settings);
+  Result<void> can(const ConvStack& stack, const Settings& settings);
+  Result<void> can(const Dispatch& dispatch, const Settings& settings);
+  Result<void> can(const Sustained& sustained, const Settings& settings);
+  std::unique_ptr<sdk::Op> op_of(const sdk::Task& task);
+  template <class Op, class... Args>
+  std::unique_ptr<sdk::Op> make(const sdk::Task& task, Args&&... args);
+
+  Result<void> refuses(DType dtype, std::string_view what) const;
   void try_dtypes();
   sdk::Arena& arena();
 

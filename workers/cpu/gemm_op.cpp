@@ -5,12 +5,6 @@
 namespace ridge::cpu {
 namespace {
 
-sdk::ParallelFor filler(Team& team, int threads) {
-  return [&team, threads](int64_t count, const std::function<void(int64_t, int64_t)>& body) {
-    team.parallel_for(threads, count, body);
-  };
-}
-
 Product product_or_throw(const dnnl::engine& engine, const Gemm& gemm, Form form) {
   auto product = make_product(engine, gemm, form);
   if (!product) throw std::runtime_error(product.error().message);
@@ -20,7 +14,7 @@ Product product_or_throw(const dnnl::engine& engine, const Gemm& gemm, Form form
 }  // namespace
 
 GemmOp::GemmOp(const sdk::Task& task, sdk::Arena& arena, Team& team, const dnnl::engine& engine)
-    : HostOp(task, arena, filler(team, team.threads_for(task.settings.threads))),
+    : HostOp(task, arena, team.filler(team.threads_for(task.settings.threads))),
       team_(team),
       threads_(team.threads_for(task.settings.threads)),
       engine_(engine),

@@ -20,6 +20,26 @@ Built inner_product(const dnnl::engine& engine, const dnnl::memory::desc& src,
           chosen.impl_info_str()};
 }
 
+Built add(const dnnl::engine& engine, const dnnl::memory::desc& desc,
+          const dnnl::primitive_attr& attributes) {
+  const dnnl::binary::primitive_desc chosen({dnnl::algorithm::binary_add, desc, desc, desc},
+                                            attributes, engine);
+  return {dnnl::binary(chosen), {}, chosen.scratchpad_desc(), chosen.impl_info_str()};
+}
+
+Built convolution(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                  const dnnl::memory::desc& weights, const dnnl::memory::desc& dst, float scale,
+                  dnnl::primitive_attr attributes) {
+  if (scale != 1) attributes.set_output_scales(0, {scale});
+  const dnnl::memory::dims none = {0, 0}, one = {1, 1};
+  const dnnl::convolution_forward::primitive_desc chosen(
+      {dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights, dst,
+       one, none, none},
+      attributes, engine);
+  return {dnnl::convolution_forward(chosen), chosen.weights_desc(), chosen.scratchpad_desc(),
+          chosen.impl_info_str()};
+}
+
 Blocking blocking(const dnnl::memory::desc& desc) {
   Blocking found;
   if (desc.data.format_kind != dnnl_blocked) return found;

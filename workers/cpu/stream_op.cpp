@@ -11,17 +11,10 @@ namespace ridge::cpu {
 namespace {
 
 constexpr int64_t kGrain = 64;  // elements: the 256 bytes that every array is a multiple of
-
-sdk::ParallelFor filler(Team& team, int threads) {
-  return [&team, threads](int64_t count, const std::function<void(int64_t, int64_t)>& body) {
-    team.parallel_for(threads, count, body);
-  };
-}
-
 }  // namespace
 
 StreamOp::StreamOp(const sdk::Task& task, sdk::Arena& arena, Team& team)
-    : HostOp(task, arena, filler(team, team.threads_for(task.settings.threads))),
+    : HostOp(task, arena, team.filler(team.threads_for(task.settings.threads))),
       team_(team),
       stream_(std::get<Stream>(task.work)),
       asked_threads_(team.threads_for(task.settings.threads)) {

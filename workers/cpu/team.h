@@ -27,6 +27,13 @@ class Team {
   // Cuts [0, count) as share_of does and runs the parts on `threads` threads; small work at once.
   void parallel_for(int threads, int64_t count, const std::function<void(int64_t, int64_t)>& body);
 
+  // parallel_for on `threads`, as the SDK's ops take it.
+  std::function<void(int64_t, const std::function<void(int64_t, int64_t)>&)> filler(int threads) {
+    return [this, threads](int64_t count, const std::function<void(int64_t, int64_t)>& body) {
+      parallel_for(threads, count, body);
+    };
+  }
+
   // Ends the threads but this one, so that none spins. The next use() starts them anew.
   void park();
 

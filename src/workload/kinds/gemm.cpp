@@ -83,6 +83,8 @@ std::string work_key(const Gemm& gemm) {
   return key;
 }
 
+std::string operation(const Gemm& gemm) { return std::string(name(gemm.dtype)); }
+
 Cost cost(const Gemm& gemm, const Settings&) {
   const auto m = static_cast<double>(gemm.m), n = static_cast<double>(gemm.n),
              k = static_cast<double>(gemm.k);

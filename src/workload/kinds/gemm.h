@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "workload/choices.h"
 #include "workload/settings.h"
 #include "workload/tensor.h"
 
@@ -46,8 +47,12 @@ struct Gemm {
   bool operator==(const Gemm&) const = default;
 };
 
+inline constexpr std::string_view kLayouts[] = {"nn", "nt"};
+inline Choices choices(Gemm::Layout) { return {kLayouts, false}; }
+
 Result<void> validate(const Gemm& gemm);
-std::string work_key(const Gemm& gemm);  // "gemm/bf16/4096x4096x4096", m x n x k
+std::string work_key(const Gemm& gemm);   // "gemm/bf16/4096x4096x4096", m x n x k
+std::string operation(const Gemm& gemm);  // its dtype: "bf16"
 Cost cost(const Gemm& gemm, const Settings& settings);
 std::vector<TensorSpec> tensors(const Gemm& gemm);  // a, b, c
 // Elements of C to check: all of them where that is cheap or `want` covers them, else a random grid

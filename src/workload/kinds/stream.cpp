@@ -3,30 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace ridge {
 namespace {
 
-constexpr std::array<std::string_view, 4> kOps = {"read", "write", "copy", "triad"};
 constexpr double kRoundoff = 0x1p-24;
-
-std::string size_text(int64_t bytes) {
-  constexpr int64_t KiB = 1024, MiB = KiB * 1024, GiB = MiB * 1024;
-  if (bytes % GiB == 0) return fmt::format("{}GiB", bytes / GiB);
-  if (bytes % MiB == 0) return fmt::format("{}MiB", bytes / MiB);
-  if (bytes % KiB == 0) return fmt::format("{}KiB", bytes / KiB);
-  return fmt::format("{}B", bytes);
-}
 
 double element(const InputSource& inputs, std::string_view tensor, int64_t index) {
   return random_element(inputs.key(tensor), DType::f32, 1.0, index);
 }
 
 }  // namespace
-
-std::string_view name(Stream::Op op) { return kOps.at(static_cast<size_t>(op)); }
 
 Result<void> validate(const Stream& stream) {
   if (stream.bytes < 256 || stream.bytes % 256 != 0 || stream.bytes > (int64_t{1} << 43)) {
@@ -40,9 +28,11 @@ Result<void> validate(const Stream& stream) {
 }
 
 std::string work_key(const Stream& stream) {
-  return fmt::format("stream/{}/{}{}", name(stream.op), size_text(stream.bytes),
+  return fmt::format("stream/{}/{}{}", name(stream.op), bytes_key(stream.bytes),
                      stream.nontemporal ? "/nt" : "");
 }
+
+std::string operation(const Stream& stream) { return std::string(name(stream.op)); }
 
 Cost cost(const Stream& stream, const Settings&) {
   const auto array = static_cast<double>(stream.bytes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "workload/choices.h"
 #include "workload/settings.h"
 #include "workload/tensor.h"
 
@@ -37,10 +38,12 @@ struct Stream {
   bool operator==(const Stream&) const = default;
 };
 
-std::string_view name(Stream::Op op);
+inline constexpr std::string_view kStreamOps[] = {"read", "write", "copy", "triad"};
+inline Choices choices(Stream::Op) { return {kStreamOps}; }
 
 Result<void> validate(const Stream& stream);
-std::string work_key(const Stream& stream);  // "stream/copy/64MiB", "stream/copy/64MiB/nt"
+std::string work_key(const Stream& stream);   // "stream/copy/64MiB", "stream/copy/64MiB/nt"
+std::string operation(const Stream& stream);  // "copy"
 Cost cost(const Stream& stream, const Settings& settings);
 std::vector<TensorSpec> tensors(const Stream& stream);
 std::vector<int64_t> elements_to_check(const Stream& stream, std::string_view tensor, int64_t want,
