@@ -10,7 +10,8 @@
 namespace ridge {
 namespace {
 
-constexpr std::array<std::string_view, 4> kRateUnits = {"FLOP/s", "B/s", "access/s", "call/s"};
+constexpr std::array<std::string_view, 5> kRateUnits = {"FLOP/s", "B/s", "access/s", "call/s",
+                                                        "none"};
 
 struct Suffix {
   std::string_view text;
@@ -67,7 +68,8 @@ std::string show_rate(double value, RateUnit unit) {
     case RateUnit::flop_per_s: return scaled(value, flops);
     case RateUnit::byte_per_s: return scaled(value, bytes);
     case RateUnit::access_per_s:
-    case RateUnit::call_per_s: break;
+    case RateUnit::call_per_s:
+    case RateUnit::none: break;
   }
   return show_time(1e9 / value);
 }

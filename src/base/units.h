@@ -10,8 +10,8 @@
 namespace ridge {
 
 // What a rate counts. Rates are decimal (1 GB = 1e9 B); memory is stored in bytes, shown in GiB.
-enum class RateUnit { flop_per_s, byte_per_s, access_per_s, call_per_s };
-std::string_view name(RateUnit unit);  // "FLOP/s", "B/s", "access/s", "call/s"
+enum class RateUnit { flop_per_s, byte_per_s, access_per_s, call_per_s, none };
+std::string_view name(RateUnit unit);  // "FLOP/s", "B/s", "access/s", "call/s", "none"
 std::optional<RateUnit> parse_rate_unit(std::string_view text);
 
 // "1.31 TFLOPS", "25.3 GB/s"; 3 digits. Accesses and calls are known by what one takes: "4.12 ns".

@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "measure/runner.h"
 #include "report/headlines.h"
+#include "report/series_md.h"
 #include "report/table.h"
 
 namespace ridge::cli {
@@ -128,7 +129,10 @@ int run(const RunArgs& args, const Context& context) {
   }
   const auto measured =
       std::count_if(plan.rows.begin(), plan.rows.end(), [](const auto& row) { return !row.skip; });
-  plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(measured));
+  // Work that sets its own length takes no part in what a suite gives each row.
+  const auto sampled = std::count_if(plan.rows.begin(), plan.rows.end(),
+                                     [](const auto& row) { return !row.skip && row.in_rounds(); });
+  plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(sampled));
   if (args.dry_run) return print_result(dry_run_text(plan)) ? kOk : kFailed;
 
   const Machine machine = discover({.environment = context.environment});
@@ -171,7 +175,7 @@ int run(const RunArgs& args, const Context& context) {
   result.summary = summary;
 
   std::string text = render(result, *format);
-  if (*format == Format::md) text += "\n" + headlines_text(result);
+  if (*format == Format::md) text += series_text(result) + "\n" + headlines_text(result);
   const bool printed = print_result(text);
   fmt::print(stderr, "ridge: {}{} in all, {} of it measuring{}; kept in {}\n",
              totals.interrupted ? "interrupted after " : "", show_duration(totals.wall_s),

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "report/headlines.h"
+#include "report/series_md.h"
 #include "store/run_file.h"
 
 namespace ridge::cli {
@@ -21,7 +22,7 @@ int show(const ShowArgs& args, const Context&) {
       const Header& header = run->header;
       text = fmt::format("{}{}, {}{}\n\n", first ? "" : "\n", header.machine_key,
                          header.started_utc, run->summary ? "" : ", cut short") +
-             text + "\n" + headlines_text(*run);
+             text + series_text(*run) + "\n" + headlines_text(*run);
     } else if (*format == Format::csv && !first) {
       text.erase(0, text.find('\n') + 1);  // one header for all files
     }

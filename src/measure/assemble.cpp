@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 
+#include "measure/values.h"
 #include "stats/quantile.h"
 #include "stats/row.h"
 #include "stats/steady.h"
@@ -154,7 +155,7 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
 
 void derive_rate(Row& row) {
   const double work = row.cost.rate_work() * 1e9;  // per second, from nanoseconds
-  if (!row.time.median_ns || *row.time.median_ns <= 0) return;
+  if (!row.time.median_ns || *row.time.median_ns <= 0 || work <= 0) return;
   row.rate.value = work / *row.time.median_ns;
   if (row.time.ci_low_ns && *row.time.ci_low_ns > 0) {
     row.rate.ci_low = work / *row.time.ci_high_ns;
@@ -201,9 +202,14 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
     const auto not_steady = std::count_if(rounds.begin(), rounds.end(), [&](const KeptRound& r) {
       return still_moving(r.outcome, effort.row_target / 2);
     });
-    estimate(steady, static_cast<int>(not_steady), effort.row_target, row);
+    if (planned.in_rounds()) {
+      estimate(steady, static_cast<int>(not_steady), effort.row_target, row);
+    } else {
+      row.time.median_ns = stats::median(steady.pooled);  // its results are `values`
+    }
     add_round_facts(rounds, row);
     derive_rate(row);
+    row.values = values_of(row.work, row.cost, rounds);
     const auto severe = static_cast<double>(row.time.outliers_severe);
     if (severe > kManyOutliers * static_cast<double>(row.time.n)) row.add(Flag::outliers);
     for (const Flag flag : machine_flags) row.add(flag);

@@ -34,15 +34,20 @@ void share_time(Plan& plan, const RoughRates& rates) {
   for (const PlannedRow& row : plan.rows) {
     if (row.skip) continue;
     // Inputs are made once a round for timing, and in the first round once more for the check.
+    const double visits = row.in_rounds() ? rounds : 1;
     plan.overhead_seconds +=
-        rounds * kStepOverhead + (rounds + 0.5) * bytes_filled(row) / rates.fill_byte_per_s;
+        visits * kStepOverhead + (visits + 0.5) * bytes_filled(row) / rates.fill_byte_per_s;
   }
 }
 
 void share_round(Plan& plan, double seconds) {
   std::vector<PlannedRow*> rows;
   for (PlannedRow& row : plan.rows) {
-    if (!row.skip) rows.push_back(&row);
+    if (const auto own = own_seconds(row.work)) {
+      row.seconds = *own;
+    } else if (!row.skip) {
+      rows.push_back(&row);
+    }
   }
   // The slice s solves sum(max(s, least_i)) = seconds: slow rows take what they must, the others
   // share what is left, but never get next to nothing.
@@ -63,9 +68,14 @@ void share_round(Plan& plan, double seconds) {
 double base_seconds(const Effort& effort) { return kBaseShare * effort.seconds; }
 
 double Plan::eta_seconds() const {
-  double timed = 0;
-  for (const PlannedRow& row : rows) timed += row.skip ? 0 : row.seconds * effort.rounds;
-  return std::max(timed, effort.seconds) * (timed > 0 ? 1 : 0) + overhead_seconds;
+  double in_rounds = 0, once = 0;
+  for (const PlannedRow& row : rows) {
+    if (row.skip) continue;
+    (row.in_rounds() ? in_rounds : once) += row.seconds * (row.in_rounds() ? effort.rounds : 1);
+  }
+  // What rounds leave of the time goes into further ones.
+  if (in_rounds > 0) in_rounds = std::max(in_rounds, effort.seconds);
+  return in_rounds + once + overhead_seconds;
 }
 
 }  // namespace ridge

@@ -41,6 +41,9 @@ struct PlannedRow {
   std::vector<std::string> stderr_tail;  // of a worker that broke while it was asked
   double seconds = 0;                    // of a round, timed; set by share_time
   double op_seconds = 0;                 // as guessed beforehand
+
+  // Sampled in rounds, or a piece of work that sets its own length and is measured once.
+  bool in_rounds() const { return !own_seconds(work); }
 };
 
 struct Plan {
@@ -72,8 +75,9 @@ struct RoughRates {
   double fill_byte_per_s = 4e9;
 };
 
-// Guesses how long ops take and shares effort.seconds among the rows: an equal slice a round, but
-// never less than three ops take. A part is kept back for further rounds.
+// Guesses how long ops take and shares effort.seconds among the rows that are sampled in rounds: an
+// equal slice a round, but never less than three ops take. A part is kept back for further rounds.
+// Work that sets its own length comes on top.
 void share_time(Plan& plan, const RoughRates& rates);
 // Shares `seconds` of one round among the rows by their op_seconds, which may be measured by then.
 void share_round(Plan& plan, double seconds);

@@ -17,6 +17,7 @@ struct RoundRequest {
   bool check_first = true;     // before anything is timed; the answers after timing always are
   int64_t ops_per_sample = 0;  // 0: find out
   double seconds = 1;          // of timing, warm-up included
+  bool to_the_end = false;     // of those seconds, however good the samples are
 };
 
 struct RoundOutcome {
@@ -40,8 +41,9 @@ struct RoundOutcome {
   bool swapping = false;
   int64_t bytes_peak = 0;
   std::vector<std::string> notes;
-  double timed_s = 0;  // of our wall time, between `started` and the reply
-  double fill_s = 0;   // in which inputs were made
+  std::vector<Value> values;  // results that are no time, as the worker told them
+  double timed_s = 0;         // of our wall time, between `started` and the reply
+  double fill_s = 0;          // in which inputs were made
 };
 
 // prepare, check, calibrate, time, check again, release.

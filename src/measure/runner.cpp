@@ -80,9 +80,11 @@ void Runner::visit(const Step& step) {
                             {.salt = salt_of(plan_.effort.seed, step.row, step.session),
                              .check_first = progress.rounds.empty(),
                              .ops_per_sample = progress.ops_per_sample,
-                             .seconds = planned.seconds});
+                             .seconds = planned.seconds,
+                             .to_the_end = !planned.in_rounds()});
   }
   measuring_s_ += outcome.timed_s;
+  if (planned.in_rounds()) shared_s_ += outcome.timed_s;
 
   if (interrupted_()) return;  // what was cut short is not the row's fault
   if (outcome.worker_lost) sessions_.drop(planned.worker);
@@ -189,7 +191,7 @@ void Runner::share_what_is_left(int rounds) {
     const RoundOutcome& last = progress_[i].rounds.back().outcome;
     row.op_seconds = stats::median(last.ns).value_or(0) * 1e-9;
   }
-  share_round(plan_, std::max(0.0, base_seconds(plan_.effort) - measuring_s_) / rounds);
+  share_round(plan_, std::max(0.0, base_seconds(plan_.effort) - shared_s_) / rounds);
 }
 
 // The best of several rows looks better than it is: such a row is measured once more.
@@ -202,7 +204,7 @@ std::vector<size_t> Runner::winners() const {
   std::map<std::string, Best> groups;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     const Row row = row_of(i);
-    if (row.status != Status::ok || !row.rate.value) continue;
+    if (row.status != Status::ok || !row.rate.value || !plan_.rows[i].in_rounds()) continue;
     Best& best =
         groups[fmt::format("{}:{}/{}", row.worker, row.device, group_key(row.work, row.settings))];
     ++best.candidates;
@@ -222,11 +224,11 @@ Schedule Runner::further_rounds(int session) {
       return rounds_schedule(best, 1, session, plan_.effort.seed);
     }
   }
-  const double left = plan_.effort.seconds - measuring_s_;
+  const double left = plan_.effort.seconds - shared_s_;
   std::vector<std::pair<double, size_t>> wide;
   double whole_round = 0;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
-    if (plan_.rows[i].skip || progress_[i].failure) continue;
+    if (plan_.rows[i].skip || progress_[i].failure || !plan_.rows[i].in_rounds()) continue;
     whole_round += plan_.rows[i].seconds;
     const double width = relative_half_width(row_of(i)).value_or(1);
     if (width > plan_.effort.round_target) wide.emplace_back(width, i);
@@ -252,12 +254,13 @@ RunTotals Runner::run() {
   for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
   share_time(plan_, rates);
 
-  std::vector<size_t> all;
+  std::vector<size_t> all, again;  // in the first round; in those that follow
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     if (!plan_.rows[i].skip) all.push_back(i);
+    if (!plan_.rows[i].skip && plan_.rows[i].in_rounds()) again.push_back(i);
     if (plan_.rows[i].skip && listener_.row) listener_.row(row_of(i));
   }
-  steps_ = all.size() * static_cast<size_t>(plan_.effort.rounds);
+  steps_ = all.size() + again.size() * static_cast<size_t>(plan_.effort.rounds - 1);
   told_eta_s_ = elapsed() + plan_.eta_seconds();
   tell("");
   int session = 0;
@@ -265,7 +268,7 @@ RunTotals Runner::run() {
   for (; going && session < plan_.effort.rounds; ++session) {
     sing(session);
     if (session > 0) share_what_is_left(plan_.effort.rounds - session);
-    going = follow(rounds_schedule(all, 1, session, plan_.effort.seed));
+    going = follow(rounds_schedule(session == 0 ? all : again, 1, session, plan_.effort.seed));
   }
   while (going) {
     const Schedule more = further_rounds(session);

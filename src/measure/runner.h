@@ -72,7 +72,7 @@ class Runner {
   std::vector<int64_t> canary_ops_;
   std::vector<std::vector<double>> canary_medians_;
   double began_s_ = 0;
-  double measuring_s_ = 0;
+  double measuring_s_ = 0, shared_s_ = 0;  // in all; of rows that share the effort's seconds
   double told_eta_s_ = 0;
   size_t steps_done_ = 0, steps_ = 0;
 };

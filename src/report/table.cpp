@@ -19,6 +19,23 @@ std::string padded(const std::string& text, size_t width, bool right) {
   return right ? space + text : text + space;
 }
 
+// "burst 451 GFLOPS, sustained 440 GFLOPS (95 % 438 GFLOPS to 441 GFLOPS)"
+std::string values_text(const Row& row) {
+  std::string text;
+  for (const Value& value : row.values) {
+    std::string label = value.name;
+    std::replace(label.begin(), label.end(), '_', ' ');
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label, show(value));
+    if (value.ci_low && value.ci_high) {
+      Value low = value, high = value;
+      low.value = *value.ci_low;
+      high.value = *value.ci_high;
+      text += fmt::format(" (95 % {} to {})", show(low), show(high));
+    }
+  }
+  return text;
+}
+
 std::string interval_text(const Row& row) {
   const auto half = relative_half_width(row);
   return half ? fmt::format("±{:.1f} %", 100 * *half) : "–";
@@ -105,7 +122,7 @@ std::string rows_table(const std::vector<Row>& rows) {
       {false, false, true, true, true, true, true, false});
   const auto shares = share_of_best(rows);
   std::vector<Flag> seen;
-  std::string reasons;
+  std::string reasons, results;
   size_t unsupported = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
@@ -130,8 +147,10 @@ std::string rows_table(const std::vector<Row>& rows) {
                interval_text(row), shares[i] ? fmt::format("{:.0f} %", 100 * *shares[i]) : "–",
                row.time.median_ns ? show_time(*row.time.median_ns) : "–",
                std::to_string(row.time.n), flags_text(row)});
+    if (!row.values.empty()) results += fmt::format("- {}: {}\n", row.key(), values_text(row));
   }
   std::string out = table.markdown();
+  if (!results.empty()) out += "\n" + results;
   if (!reasons.empty()) out += "\n" + reasons;
   if (unsupported > 0) {
     std::map<std::string, size_t> why;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "store/flags.h"
+#include "workload/value.h"
 #include "workload/workload.h"
 
 namespace ridge {
@@ -63,6 +64,7 @@ struct Row {
   std::vector<std::string> stderr_tail;  // the worker's last lines, if it failed
   TimeSummary time;
   Rate rate;
+  std::vector<Value> values;  // what is no time
   Cost cost;
   CheckOutcome check;
   std::vector<Flag> flags;

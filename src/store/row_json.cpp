@@ -53,6 +53,7 @@ void cost_fields(Cost& cost, Visit&& visit) {
   visit("bytes_read", cost.bytes_read);
   visit("bytes_written", cost.bytes_written);
   visit("bytes_write_allocate", cost.bytes_write_allocate);
+  visit("count", cost.count);
   visit("footprint_bytes", cost.footprint);
 }
 
@@ -104,6 +105,7 @@ Json to_json(const Row& row) {
   json.set("worker", row.worker).set("device", row.device).set("status", name(row.status));
   json.set("reason", row.reason.empty() ? Json() : Json(row.reason));
   json.set("time", std::move(time)).set("rate", std::move(rate)).set("cost", std::move(cost));
+  if (!row.values.empty()) json.set("values", to_json(row.values));
   json.set("check", std::move(check)).set("flags", std::move(flags));
   json.set("kernel", row.kernel).set("executed_dtype", row.executed_dtype);
   json.set("copies", row.copies).set("bytes_held", row.bytes_held);
@@ -132,6 +134,11 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   auto parsed_work = parse_workload(work, where + ": workload");
   if (!parsed_work) return parsed_work.error();
   row.work = *parsed_work;
+  if (const Json* values = json.find("values"); values && !values->is_null()) {
+    auto parsed = parse_values(*values, where + ": values");
+    if (!parsed) return parsed.error();
+    row.values = *std::move(parsed);
+  }
   auto parsed_settings = parse_settings(settings, where + ": settings");
   if (!parsed_settings) return parsed_settings.error();
   row.settings = *parsed_settings;

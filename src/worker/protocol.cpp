@@ -225,7 +225,9 @@ Result<Samples> parse_samples(const Json& json) {
 
 Json to_json(const Timed& timed) {
   Json json = Json::object();
-  json.set("ops", timed.ops).set("bytes_peak", timed.bytes_peak).set("notes", list(timed.notes));
+  json.set("ops", timed.ops).set("bytes_peak", timed.bytes_peak);
+  json.set("untimed_ns", timed.untimed_ns).set("notes", list(timed.notes));
+  if (!timed.values.empty()) json.set("values", to_json(timed.values));
   return json;
 }
 
@@ -234,7 +236,13 @@ Result<Timed> parse_timed(const Json& json) {
   Fields f(json, "time");
   f.required("ops", timed.ops)
       .optional("bytes_peak", timed.bytes_peak)
+      .optional("untimed_ns", timed.untimed_ns)
       .optional("notes", timed.notes);
+  if (const Json* values = json.find("values"); values && !values->is_null()) {
+    auto parsed = parse_values(*values, "time: values");
+    if (!parsed) return parsed.error();
+    timed.values = *std::move(parsed);
+  }
   return finish(f, std::move(timed));
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "workload/value.h"
 #include "workload/workload.h"
 
 // The messages of the worker protocol, version 1, as values. docs/protocol.md tells what they mean
@@ -89,7 +90,9 @@ struct Samples {
 struct Timed {
   int64_t ops = 0;         // run after `started`
   int64_t bytes_peak = 0;  // of memory held by the worker's process or its allocator
+  double untimed_ns = 0;   // between samples, to make work ready that needs it (load)
   std::vector<std::string> notes;
+  std::vector<Value> values;  // of work whose result is no time (alloc)
 };
 
 Json to_json(const Hello& hello);

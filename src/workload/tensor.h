@@ -63,9 +63,10 @@ struct Cost {
       case RateUnit::flop_per_s: return model_flops;
       case RateUnit::byte_per_s: return bytes_read + bytes_written;
       case RateUnit::access_per_s:
-      case RateUnit::call_per_s: break;
+      case RateUnit::call_per_s: return count;
+      case RateUnit::none: break;
     }
-    return count;
+    return 0;
   }
 };
 

@@ -118,6 +118,16 @@ std::string group_key(const Workload& work, const Settings& settings) {
                      settings.threads);
 }
 
+std::optional<double> own_seconds(const Workload& work) {
+  if (const auto* sustained = std::get_if<Sustained>(&work)) {
+    return static_cast<double>(sustained->seconds);
+  }
+  if (std::holds_alternative<Alloc>(work)) return 1e-6;
+  return std::nullopt;
+}
+
+bool made_ready_each_time(const Workload& work) { return std::holds_alternative<Load>(work); }
+
 Cost cost(const Workload& work, const Settings& settings) {
   return std::visit([&](const auto& w) { return cost(w, settings); }, work);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,9 +9,11 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "workload/kinds/alloc.h"
 #include "workload/kinds/convstack.h"
 #include "workload/kinds/dispatch.h"
 #include "workload/kinds/gemm.h"
+#include "workload/kinds/load.h"
 #include "workload/kinds/stream.h"
 #include "workload/kinds/sustained.h"
 #include "workload/kinds/workingset.h"
@@ -22,7 +25,8 @@ namespace ridge {
 // The catalogue of work. A new kind is one file in kinds/ and one name in this list; everything
 // below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
 // and expected.
-using Workload = std::variant<Gemm, Stream, WorkingSet, ConvStack, Dispatch, Sustained>;
+using Workload =
+    std::variant<Gemm, Stream, WorkingSet, ConvStack, Dispatch, Sustained, Load, Alloc>;
 
 std::string_view kind(const Workload& work);
 Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}
@@ -38,6 +42,11 @@ std::string row_key(const Workload& work, const Settings& settings, std::string_
 std::string operation(const Workload& work);
 // What rows have to share for one of them to be called the best: kind, operation, cache, threads.
 std::string group_key(const Workload& work, const Settings& settings);
+// How long work that sets its own length is timed, in one piece: seconds; nullopt for the rest,
+// which is sampled in rounds. Alloc runs once.
+std::optional<double> own_seconds(const Workload& work);
+// Whether samples may have untimed time between them, in which the work is made ready.
+bool made_ready_each_time(const Workload& work);
 Cost cost(const Workload& work, const Settings& settings);
 std::vector<TensorSpec> tensors(const Workload& work);
 

@@ -72,6 +72,44 @@ TEST(Runner, TellsRowsAsTheyAreMeasured) {
   }
 }
 
+// Work that sets its own length is measured once, whatever the rounds, and tells what lasts.
+TEST(Runner, SustainedWorkIsMeasuredOnce) {
+  const Workload lasting = Sustained{Gemm{.m = 64, .n = 64, .k = 64}, 2};
+  Plan plan = make_plan(query_of({{lasting, {}}, {gemm(16, 16, 16), {}}}), effort_of(3, 0.1));
+  double told_eta = 0;
+  Listener listener;
+  listener.progress = [&](double eta_s, size_t done, size_t all, const std::string&) {
+    if (done == 0) told_eta = std::max(told_eta, eta_s);
+    EXPECT_LE(done, all);
+  };
+  Runner runner(plan, listener, [] { return false; });
+  const RunTotals totals = runner.run();
+  EXPECT_GT(told_eta, 2);
+  EXPECT_GT(totals.measuring_s, 1.9);
+  const auto rows = runner.rows();
+  ASSERT_EQ(rows[0].status, Status::ok) << rows[0].reason;
+  EXPECT_EQ(rows[0].time.rounds, 1);
+  EXPECT_GE(rows[1].time.rounds, 3);
+  ASSERT_GE(rows[0].values.size(), 3u);
+  EXPECT_EQ(rows[0].values[0].name, "burst");
+  EXPECT_EQ(rows[0].values[1].name, "sustained");
+  const double rate = *rows[0].rate.value;
+  EXPECT_NEAR(rows[0].values[1].value / rate, 1, 0.8) << "FLOPs, not ops";
+}
+
+// The best of several rows gets a round more than the rest, all else being equal.
+TEST(Runner, AWinnerIsMeasuredAgain) {
+  Effort effort = effort_of(3, 0.3);
+  effort.round_target = 1e6;  // no row is wide
+  Plan plan = make_plan(query_of(three_items()), effort);
+  Runner runner(plan, {}, [] { return false; });
+  runner.run();
+  const auto rows = runner.rows();
+  // 16 and 18 are cold and compete; 17 is hot and alone.
+  EXPECT_EQ(rows[0].time.rounds + rows[2].time.rounds, 7);
+  EXPECT_EQ(rows[1].time.rounds, 3);
+}
+
 TEST(Runner, EveryRoundHasAFreshProcess) {
   Plan plan = make_plan(query_of({{gemm(16, 16, 16), {}}, {gemm(8, 8, 8), {}}}), effort_of(1, 1));
   for (PlannedRow& row : plan.rows) row.seconds = 0.01;

@@ -32,9 +32,30 @@ inline ridge::Stream any_stream(int64_t most_blocks = 1 << 20) {
   return stream;
 }
 
+inline ridge::Workload any_probe() {
+  using namespace ridge;
+  const auto bytes = *rc::gen::inRange<int64_t>(4, 1 << 16) * 256;
+  switch (*rc::gen::inRange(0, 6)) {
+    case 0: return WorkingSet{WorkingSet::Op::read, bytes};
+    case 1:
+      return WorkingSet{WorkingSet::Op::chase,
+                        *rc::gen::element(4, 5, 6, 7) * int64_t{256} << *rc::gen::inRange(0, 16)};
+    case 2:
+      return ConvStack{*rc::gen::element(DType::f32, DType::bf16, DType::f16, DType::int8),
+                       *rc::gen::inRange<int64_t>(1, 4096), *rc::gen::inRange<int64_t>(1, 1 << 16),
+                       *rc::gen::inRange<int64_t>(1, 200)};
+    case 3: return Dispatch{*rc::gen::inRange<int64_t>(1, 1 << 16)};
+    case 4: return Load{bytes * 16};
+    default: return Sustained{any_gemm(), *rc::gen::inRange<int64_t>(2, 86'400)};
+  }
+}
+
 inline ridge::Workload any_work() {
-  if (*rc::gen::arbitrary<bool>()) return any_gemm();
-  return any_stream();
+  switch (*rc::gen::inRange(0, 3)) {
+    case 0: return any_gemm();
+    case 1: return any_stream();
+    default: return any_probe();
+  }
 }
 
 }  // namespace workload_test

@@ -224,8 +224,10 @@ RC_GTEST_PROP(Elements, AreInRangeSortedAndRepeatable, ()) {
     RC_ASSERT(!elements.empty());
     RC_ASSERT(std::is_sorted(elements.begin(), elements.end()));
     RC_ASSERT(std::adjacent_find(elements.begin(), elements.end()) == elements.end());
-    RC_ASSERT(elements.front() == 0);
-    RC_ASSERT(elements.back() == spec.elements() - 1);
+    if (want >= 256 || !std::holds_alternative<ConvStack>(work)) {
+      RC_ASSERT(elements.front() == 0);
+      RC_ASSERT(elements.back() == spec.elements() - 1);
+    }
     RC_ASSERT(static_cast<int64_t>(elements.size()) <= spec.elements());
   }
 }

@@ -8,10 +8,12 @@
 #include <new>
 #include <vector>
 
+#include "alloc_op.h"
 #include "chase_op.h"
 #include "conv_op.h"
 #include "dispatch_op.h"
 #include "gemm_op.h"
+#include "load_op.h"
 #include "product.h"
 #include "stream_kernels.h"
 #include "stream_op.h"
@@ -163,6 +165,18 @@ Result<void> CpuWorker::can(const Dispatch&, const Settings& settings) {
   return never_packed(settings, "dispatch");
 }
 
+Result<void> CpuWorker::can(const Load&, const Settings& settings) {
+  if (settings.timing != Timing::isolated) {
+    return Error{"load is made ready before every sample: its timing must be isolated"};
+  }
+  if (auto yes = can_load(settings.cache); !yes) return yes;
+  return never_packed(settings, "load");
+}
+
+Result<void> CpuWorker::can(const Alloc&, const Settings& settings) {
+  return never_packed(settings, "alloc");
+}
+
 Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
                                  std::string_view device) {
   if (refused_.empty()) try_dtypes();
@@ -203,6 +217,11 @@ std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
   if (std::holds_alternative<Gemm>(task.work)) return make<GemmOp>(task, engine_);
   if (std::holds_alternative<ConvStack>(task.work)) return make<ConvOp>(task, engine_);
   if (std::holds_alternative<Dispatch>(task.work)) return make<DispatchOp>(task, engine_);
+  if (std::holds_alternative<Load>(task.work)) return make<LoadOp>(task);
+  if (const auto* alloc = std::get_if<Alloc>(&task.work)) {
+    park();  // what this process holds, nobody else can take
+    return std::make_unique<AllocOp>(alloc->what);
+  }
   if (const auto* sustained = std::get_if<Sustained>(&task.work)) {
     return make<GemmOp>(instead(sustained->gemm), engine_);
   }

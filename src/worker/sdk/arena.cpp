@@ -40,14 +40,6 @@ int64_t kib_field(const std::string& line, std::string_view key) {
   return value * 1024;
 }
 
-int64_t number_in(const std::string& path) {
-  std::ifstream file(path);
-  std::string text;
-  int64_t value = -1;
-  if (std::getline(file, text)) std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 }  // namespace
 
 Arena::Arena(int64_t capacity) : capacity_(round_up(capacity, kHugePage)) {
@@ -110,27 +102,6 @@ std::string Arena::huge_page_note() const {
   return fmt::format("huge pages: {:.0f} % of {}",
                      100.0 * static_cast<double>(huge) / static_cast<double>(resident),
                      show_bytes(resident));
-}
-
-int64_t available_memory() {
-  int64_t available = -1;
-  std::ifstream meminfo("/proc/meminfo");
-  std::string line;
-  while (std::getline(meminfo, line)) {
-    if (const int64_t value = kib_field(line, "MemAvailable:"); value >= 0) available = value;
-  }
-  if (available < 0) {
-    available = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) *
-                static_cast<int64_t>(sysconf(_SC_PAGESIZE)) / 2;
-  }
-  for (const auto& [limit, usage] :
-       {std::pair{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-        std::pair{"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-                  "/sys/fs/cgroup/memory/memory.usage_in_bytes"}}) {
-    const int64_t most = number_in(limit), used = number_in(usage);
-    if (most > 0 && used >= 0) available = std::min(available, std::max<int64_t>(0, most - used));
-  }
-  return available;
 }
 
 }  // namespace ridge::sdk

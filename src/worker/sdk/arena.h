@@ -35,7 +35,4 @@ class Arena {
   int64_t count_ = 0;
 };
 
-// Bytes that a process may still take here: available memory, cut by the cgroup's limit.
-int64_t available_memory();
-
 }  // namespace ridge::sdk

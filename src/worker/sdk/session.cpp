@@ -10,6 +10,7 @@
 #include "worker/sdk/arena.h"
 #include "worker/sdk/calibrate.h"
 #include "worker/sdk/host_op.h"
+#include "worker/sdk/memory.h"
 
 namespace ridge::sdk {
 namespace {
@@ -180,10 +181,13 @@ Json Session::time(int64_t id, const Json& request, const Emit& emit) {
   emit(Json::object().set("event", "started"));
 
   const double started = now_ns();
-  double flushed = started;
+  double flushed = started, untimed = 0;
   int64_t ops = 0;
   for (int64_t sample = 0; sample < asked.most_samples; ++sample) {
+    const double ready = now_ns();
+    op.before(ops % work.copies);
     const double begin = now_ns();
+    untimed += begin - ready;
     for (int64_t i = 0; i < asked.ops_per_sample; ++i) op.run(ops++ % work.copies);
     op.wait();
     const double end = now_ns();
@@ -197,7 +201,12 @@ Json Session::time(int64_t id, const Json& request, const Emit& emit) {
     if (end - started > asked.most_ns || cancelled_.load(std::memory_order_relaxed) == id) break;
   }
   flush();
-  protocol::Timed reply{.ops = ops, .bytes_peak = peak_bytes(), .notes = op.info().notes};
+  OpInfo info = op.info();
+  protocol::Timed reply{.ops = ops,
+                        .bytes_peak = peak_bytes(),
+                        .untimed_ns = untimed,
+                        .notes = std::move(info.notes),
+                        .values = std::move(info.values)};
   return protocol::to_json(reply).set("ok", true);
 }
 

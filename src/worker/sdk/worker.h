@@ -45,6 +45,7 @@ struct OpInfo {
   int64_t bytes_held = 0;
   std::vector<std::string> notes;
   std::optional<std::string> executed_dtype;  // where it is not the dtype asked for
+  std::vector<Value> values;                  // of work whose result is no time
 };
 
 // One prepared piece of work on `copies` sets of tensors, numbered from 0. An exception thrown from
@@ -60,6 +61,10 @@ class Op {
   // Elements of a tensor (an output, an input, or a tap inside) of one copy, as float64.
   virtual std::vector<double> read(std::string_view tensor, int64_t copy,
                                    std::span<const int64_t> elements) = 0;
+
+  // Called before each sample with the copy that its first op will use, and not timed: for work
+  // that has to be made ready every time (load).
+  virtual void before(int64_t copy) { (void)copy; }
 
   // Starts the op on one copy. It may return before the op is done.
   virtual void run(int64_t copy) = 0;

@@ -120,7 +120,7 @@ std::vector<int64_t> elements_to_check(const ConvStack& stack, std::string_view 
     pixels.push_back(
         static_cast<int64_t>(random_uniform(choice, i) * static_cast<double>(stack.spatial)));
   }
-  if (want >= 256) pixels.push_back(stack.spatial - 1);
+  if (want >= 256) pixels.insert(pixels.end(), {int64_t{0}, stack.spatial - 1});
   std::sort(pixels.begin(), pixels.end());
   pixels.erase(std::unique(pixels.begin(), pixels.end()), pixels.end());
   for (const int64_t pixel : pixels) {

@@ -43,7 +43,8 @@ std::string operation(const ConvStack& stack);  // its dtype
 // Bytes: in, out and weights of every layer.
 Cost cost(const ConvStack& stack, const Settings& settings);
 std::vector<TensorSpec> tensors(const ConvStack& stack);  // x, w, y
-// Whole pixels, as all channels of one cost the same as a single one.
+// Whole pixels, as all channels of one cost the same as a single one: the first, the last and some
+// in between; a single one where `want` is below 256.
 std::vector<int64_t> elements_to_check(const ConvStack& stack, std::string_view tensor,
                                        int64_t want, TensorKey choice);
 std::vector<Expected> expected(const ConvStack& stack, const InputSource& inputs,

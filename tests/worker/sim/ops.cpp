@@ -240,14 +240,23 @@ ridge::Result<void> SimWorker::supports(const Workload& work, const Settings& se
     const double products =
         static_cast<double>(gemm->m) * static_cast<double>(gemm->n) * static_cast<double>(gemm->k);
     if (products > 0x1p26) return Error{"sim takes small products only"};
-  } else if (std::get<Stream>(work).bytes > (32 << 20)) {
-    return Error{"sim takes small arrays only"};
+  } else if (const auto* stream = std::get_if<Stream>(&work)) {
+    if (stream->bytes > (32 << 20)) return Error{"sim takes small arrays only"};
+  } else if (const auto* sustained = std::get_if<Sustained>(&work)) {
+    return supports(sustained->gemm, settings, "0");
+  } else {
+    return Error{"sim does products and streams"};
   }
   return {};
 }
 
 ridge::Result<std::unique_ptr<ridge::sdk::Op>> SimWorker::prepare(const ridge::sdk::Task& task) {
   arena_.reset();  // one op at a time is all that the runner asks for
+  if (const auto* sustained = std::get_if<Sustained>(&task.work)) {
+    ridge::sdk::Task product = task;
+    product.work = sustained->gemm;
+    return prepare(product);
+  }
   if (const auto* gemm = std::get_if<Gemm>(&task.work)) {
     if (gemm->dtype == DType::f64) {
       return std::unique_ptr<ridge::sdk::Op>(

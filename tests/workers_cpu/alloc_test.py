@@ -1,0 +1,91 @@
+"""alloc in a control group of 2 GiB: right within 5 %, nobody is killed, every time.
+
+  alloc_test.py RIDGE WORKER_FOLDER [TIMES]
+"""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import uuid
+
+RIDGE, WORKERS = sys.argv[1], sys.argv[2]
+TIMES = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+LIMIT = 2 << 30
+OWN = 96 << 20  # ridge, the worker and what they map take their part of the limit
+
+SUITE = {"name": "alloc", "about": "alloc alone", "rounds": 1, "seconds_per_row": 1,
+         "most_seconds": 10,
+         "items": [{"kind": "alloc", "what": ["single", "total"],
+                    "settings": {"timing": "isolated"}}]}
+
+
+@contextlib.contextmanager
+def group(limit):
+    """A control group with that limit: its folder, or None where none can be made."""
+    name = "ridge-test-" + uuid.uuid4().hex[:8]
+    for root, file in (("/sys/fs/cgroup", "memory.max"),
+                       ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+        folder = pathlib.Path(root, name)
+        try:
+            folder.mkdir()
+            (folder / file).write_text(str(limit))
+            (folder / "cgroup.procs").read_text()
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            continue
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        return
+    yield None
+
+
+def kills(folder):
+    """How often the kernel killed in the group; None where it does not count."""
+    for name in ("memory.events", "memory.oom_control"):
+        with contextlib.suppress(OSError):
+            for line in (folder / name).read_text().splitlines():
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    return None
+
+
+class Alloc(unittest.TestCase):
+    def test_two_gibibytes(self):
+        with group(LIMIT) as folder, tempfile.TemporaryDirectory() as out:
+            if folder is None:
+                self.skipTest("no control group can be made here (root, and a writable "
+                              "/sys/fs/cgroup, would do)")
+            suite = pathlib.Path(out, "alloc.json")
+            suite.write_text(json.dumps(SUITE))
+
+            def join():
+                (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+            for _ in range(TIMES):
+                run = subprocess.run([RIDGE, "run", "--suite", str(suite), "--worker", "cpu", "-o",
+                                      "json", "--out", out], preexec_fn=join, timeout=300,
+                                     capture_output=True, text=True,
+                                     env={**os.environ, "RIDGE_WORKER_PATH": WORKERS})
+                self.assertEqual(run.returncode, 0, run.stderr)
+                rows = json.loads(run.stdout)["results"]
+                self.assertEqual(len(rows), 2, run.stdout)
+                for row in rows:
+                    self.assertEqual(row["status"], "ok", row)
+                    value = row["values"][0]
+                    print(row["key"], value["value"] / (1 << 30), row["notes"])
+                    self.assertEqual(value["unit"], "B")
+                    self.assertLessEqual(value["value"], LIMIT)
+                    self.assertGreaterEqual(value["value"], 0.95 * (LIMIT - OWN))
+            self.assertIn(kills(folder), (0, None), "the kernel killed")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
