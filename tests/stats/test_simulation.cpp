@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include "simulator.h"
 #include "stats/quantile.h"
 #include "stats/row.h"
+#include "tally.h"
 
 // Coverage, widths and false alarms through the whole rule: warm-up detection, stopping, intervals,
 // flags, as a run applies them. The output is the table of docs/results/statistics.md.
@@ -29,31 +29,6 @@ struct Expect {
   bool stationary = true;  // flags would be false alarms
 };
 
-struct Share {
-  int64_t hits = 0, of = 0;
-  void add(bool hit) { hits += hit, ++of; }
-  double value() const { return static_cast<double>(hits) / static_cast<double>(of); }
-  // From 2000 the whole one-sided 95 % bound must lie on the right side; from 1000 the figure
-  // itself; with fewer the 99.5 % bound must not lie on the wrong side.
-  double error() const {
-    const double error = std::sqrt(value() * (1 - value()) / static_cast<double>(of));
-    return of >= 2000 ? 1.645 * error : of >= 1000 ? 0 : -2.576 * error;
-  }
-  double at_least() const { return value() - error(); }
-  double at_most() const { return value() + error(); }
-  std::string text() const {
-    char buffer[16];
-    std::snprintf(buffer, sizeof buffer, of == 0 ? "–" : "%.1f", 100 * value());
-    return buffer;
-  }
-};
-
-std::string ratio(double value) {
-  char buffer[16];
-  std::snprintf(buffer, sizeof buffer, std::isnan(value) ? "–" : "%.2f", value);
-  return buffer;
-}
-
 struct Widths {
   double sum = 0;
   std::vector<double> errors;
@@ -61,10 +36,7 @@ struct Widths {
   double over_oracle() const {
     const auto n = static_cast<double>(errors.size());
     if (n < 100) return NAN;
-    double mean = 0, squares = 0;
-    for (const double error : errors) mean += error / n;
-    for (const double error : errors) squares += (error - mean) * (error - mean);
-    return sum / n / (2 * 1.96 * std::sqrt(squares / (n - 1)));
+    return sum / n / (2 * 1.96 * deviation(errors));
   }
 };
 
@@ -115,12 +87,6 @@ Tally simulate(const Setting& setting, int runs) {
     tally.modes_between.add(row->modes && row->modes->where == ModesAre::between_rounds);
   }
   return tally;
-}
-
-// RIDGE_SIMULATION_SCALE multiplies the runs, for figures with less noise.
-int scale() {
-  const char* text = std::getenv("RIDGE_SIMULATION_SCALE");
-  return text ? std::max(std::atoi(text), 1) : 1;
 }
 
 Tally check(const Setting& setting, int least_runs, const Expect& expect = {}) {
