@@ -4,7 +4,8 @@
 include(CheckIPOSupported)
 
 add_library(ridge_options INTERFACE)
-target_include_directories(ridge_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(ridge_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_features(ridge_options INTERFACE cxx_std_20)
 target_compile_options(ridge_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                                                -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -40,7 +41,7 @@ function(ridge_test name)
   list(TRANSFORM ARG_DEPENDS PREPEND ridge_)
   target_link_libraries(test_${name} PRIVATE ridge_options ${ARG_DEPENDS} ${ARG_LINK}
                                              GTest::gtest_main)
-  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

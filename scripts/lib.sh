@@ -121,3 +121,12 @@ modern_cmake() {
 
 # make_writable_folder FOLDER: makes it; false if nothing can be written there.
 make_writable_folder() { mkdir -p "$1" 2>/dev/null && [ -w "$1" ]; }
+
+# is_glibc SONAME: it is a part of glibc, which comes with the kernel's own system, never with us.
+is_glibc() {
+  case $1 in
+    ld-linux*.so.* | ld64.so.* | libc.so.6 | libm.so.6 | libmvec.so.1 | libpthread.so.0 | \
+      libdl.so.2 | librt.so.1 | libresolv.so.2 | libutil.so.1 | libanl.so.1) return 0 ;;
+    *) return 1 ;;
+  esac
+}

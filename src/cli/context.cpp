@@ -105,6 +105,12 @@ std::vector<std::string> suite_names(const Context& context) {
 Result<Suite> load_suite(const std::string& name, const Context& context) {
   const std::vector<std::string> known = suite_names(context);
   const bool own = std::find(known.begin(), known.end(), name) != known.end();
+  if (known.empty() && !name.ends_with(".json")) {
+    return Error{
+        fmt::format("no suite found in {}/suites: ridge needs the share/ and libexec/ that "
+                    "came with its bin/ beside it",
+                    context.data)};
+  }
   if (!own && !name.ends_with(".json")) {
     return Error{fmt::format("there is no suite '{}' (known: {}; or name a .json file)", name,
                              fmt::join(known, ", "))};

@@ -6,36 +6,23 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/own_path.h"
 
 extern char** environ;
 
 namespace ridge::cli {
 namespace {
 
-std::filesystem::path own_path(const char* argv0) {
-#ifdef __APPLE__
-  char buffer[4096];
-  uint32_t size = sizeof buffer;
-  if (_NSGetExecutablePath(buffer, &size) == 0) return std::filesystem::canonical(buffer);
-#endif
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? std::filesystem::absolute(argv0) : path;
-}
-
 Context make_context(int argc, char** argv) {
   Context context;
   context.argv.assign(argv, argv + argc);
   for (char** entry = environ; entry && *entry; ++entry) context.environment.emplace_back(*entry);
   const auto prefix = own_path(argv[0]).parent_path().parent_path();
-  context.libexec = (prefix / "libexec").string();
-  context.data = (prefix / "share" / "ridgepoint" / "data").string();
+  context.libexec = (prefix / "libexec" / "ridge").string();
+  context.data = (prefix / "share" / "ridge" / "data").string();
   return context;
 }
 

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "worker/missing_library.h"
+
 namespace ridge {
 namespace {
 
@@ -64,6 +66,9 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
   // What it said on stderr goes with the client, so the error takes the last of it along.
   const auto failed = [&](const Error& error) {
     const auto tail = client.stderr_tail();
+    if (!tail.empty() && lacks_a_library(tail.back())) {
+      if (auto why = explain_missing_libraries(executable)) return Error{*why};
+    }
     return tail.empty() ? error : Error{fmt::format("{} (stderr: {})", error.message, tail.back())};
   };
   auto reply = client.call("hello", std::move(request), deadline_s);

@@ -13,8 +13,8 @@ struct WorkerFile {
   std::string path;
 };
 
-// Looks in each folder of the colon-separated `search_path`, then in `own_folder` (libexec beside
-// ridge). The first of a name wins; sorted by name.
+// Looks in each folder of the colon-separated `search_path`, then in `own_folder` (libexec/ridge
+// beside bin/). The first of a name wins; sorted by name.
 std::vector<WorkerFile> find_workers(std::string_view search_path, const std::string& own_folder);
 
 }  // namespace ridge

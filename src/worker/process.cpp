@@ -17,8 +17,20 @@
 #include <sys/prctl.h>
 #endif
 
+extern char** environ;
+
 namespace ridge {
 namespace {
+
+// As execve wants them: pointers into `texts`, then `inherited`, then null. The first of a name
+// counts, so texts win.
+std::vector<char*> pointers(const std::vector<std::string>& texts, char** inherited) {
+  std::vector<char*> out;
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
+  for (; inherited && *inherited; ++inherited) out.push_back(*inherited);
+  out.push_back(nullptr);
+  return out;
+}
 
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
@@ -47,7 +59,8 @@ std::string describe(int status) {
 
 }  // namespace
 
-Result<Process> Process::start(const std::vector<std::string>& argv) {
+Result<Process> Process::start(const std::vector<std::string>& argv,
+                               const std::vector<std::string>& more_environment) {
   int in[2], out[2], err[2], started[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, in) != 0) {
     return Error{fmt::format("cannot start {}: {}", argv[0], std::strerror(errno))};
@@ -59,9 +72,8 @@ Result<Process> Process::start(const std::vector<std::string>& argv) {
   for (const int fd : {in[0], in[1], out[0], out[1], err[0], err[1], started[0], started[1]}) {
     set_flags(fd, fd == in[0] || fd == out[0] || fd == err[0]);
   }
-  std::vector<char*> args;
-  for (const std::string& arg : argv) args.push_back(const_cast<char*>(arg.c_str()));
-  args.push_back(nullptr);
+  const std::vector<char*> args = pointers(argv, nullptr);
+  const std::vector<char*> variables = pointers(more_environment, environ);
 
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
@@ -72,7 +84,7 @@ Result<Process> Process::start(const std::vector<std::string>& argv) {
     ::dup2(in[1], 0);
     ::dup2(out[1], 1);
     ::dup2(err[1], 2);
-    ::execv(args[0], args.data());
+    ::execve(args[0], args.data(), variables.data());
     const int why = errno;
     [[maybe_unused]] const auto ignored = ::write(started[1], &why, sizeof why);
     ::_exit(127);

@@ -15,7 +15,9 @@ namespace ridge {
 // (on Linux the kernel sees to that; elsewhere it sees the end of its stdin).
 class Process {
  public:
-  static Result<Process> start(const std::vector<std::string>& argv);
+  // `more_environment` ("NAME=value") is added to ours.
+  static Result<Process> start(const std::vector<std::string>& argv,
+                               const std::vector<std::string>& more_environment = {});
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();  // kills the group if it still runs, and waits

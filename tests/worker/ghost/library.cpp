@@ -1,0 +1,1 @@
+int ghost() { return 3; }

@@ -1,0 +1,66 @@
+#include "worker/missing_library.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "sim_fixture.h"
+
+namespace {
+
+using ridge::Client;
+
+std::string error_of_start(const std::string& executable) {
+  auto client = Client::start(executable, 1, sim_test::kPatience);
+  return client ? "" : client.error().message;
+}
+
+bool holds(const std::string& text, const char* part) { return text.find(part) != text.npos; }
+
+TEST(MissingLibrary, AWorkerSaysWhichAndWhereItLooked) {
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", "/nowhere/frameworks:/tmp"}};
+  const std::string error = error_of_start(GHOST_WORKER);
+  EXPECT_TRUE(holds(error, "libridge_ghost.so")) << error;
+  EXPECT_TRUE(holds(error, "looked in /nowhere/frameworks, /tmp, ")) << error;
+  EXPECT_TRUE(holds(error, "/etc/ld.so.cache")) << error;
+  EXPECT_TRUE(holds(error, "/usr/lib")) << error;
+  EXPECT_FALSE(holds(error, "libc.so")) << "what is there is not missing";
+  EXPECT_FALSE(holds(error, "hwcaps")) << "every folder once";
+  EXPECT_EQ(error.find('\n'), std::string::npos);
+}
+
+TEST(MissingLibrary, WhereItIsFoundTheWorkerSpeaksForItself) {
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", GHOST_LIBRARY_FOLDER}};
+  EXPECT_TRUE(holds(error_of_start(GHOST_WORKER), "exited with code 3"));
+  EXPECT_FALSE(ridge::explain_missing_libraries(GHOST_WORKER));
+}
+
+TEST(MissingLibrary, OnlyTheLoadersOwnLineCounts) {
+  EXPECT_TRUE(ridge::lacks_a_library(
+      "x: error while loading shared libraries: libtorch.so: cannot open shared object file: No "
+      "such file or directory"));
+  EXPECT_FALSE(ridge::lacks_a_library("ModuleNotFoundError: No module named 'numpy'"));
+  // This one tells all there is to tell.
+  EXPECT_FALSE(ridge::lacks_a_library(
+      "x: error while loading shared libraries: libc.so: invalid ELF header"));
+}
+
+TEST(MissingLibrary, SeveralAreNamedTogether) {
+  const auto says = ridge::describe_missing_libraries(
+      "\tlibtorch.so => not found\n\tlibc10.so => not found\n\tlibc.so.6 => /lib/libc.so.6 "
+      "(0x7f)\n",
+      "  1:\tfind library=libtorch.so [0]; searching\n"
+      "  1:\t  trying file=/opt/x/bin/../lib/glibc-hwcaps/x86-64-v3/libtorch.so\n"
+      "  1:\t  trying file=/opt/x/bin/../lib/libtorch.so\n"
+      "  1:\tfind library=libc10.so [0]; searching\n"
+      "  1:\t  trying file=/opt/x/lib/libc10.so\n"
+      "  1:\tfind library=libc.so.6 [0]; searching\n"
+      "  1:\t  trying file=/lib/libc.so.6\n");
+  EXPECT_EQ(says,
+            "needs libtorch.so and libc10.so, which are not found here (looked in /opt/x/lib; "
+            "LD_LIBRARY_PATH adds folders)");
+  EXPECT_FALSE(ridge::describe_missing_libraries("\tlibc.so.6 => /lib/libc.so.6 (0x7f)\n", ""));
+  EXPECT_FALSE(ridge::describe_missing_libraries("", "garbage"));
+}
+
+}  // namespace
