@@ -68,7 +68,7 @@ class Round {
     if (prepare() && check_before() && calibrate() && time() && check_after() && try_fresh()) {
       judge_cache();
     }
-    if (out_.prepared.handle != 0 && client_.alive()) {
+    if (has_handle_ && client_.alive()) {
       (void)client_.release(out_.prepared.handle, patience_s_);
     }
     return std::move(out_);
@@ -99,6 +99,7 @@ class Round {
       fail(Status::unsupported, *out_.prepared.unsupported);
       return false;
     }
+    has_handle_ = true;
     return true;
   }
 
@@ -341,6 +342,7 @@ class Round {
   const Effort& effort_;
   const RoundRequest& request_;
   double patience_s_;
+  bool has_handle_ = false;
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
   size_t device_samples_ = 0;
   double first_read_ns_ = 0;

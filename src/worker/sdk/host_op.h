@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "worker/sdk/arena.h"
+#include "worker/sdk/memory.h"
 #include "worker/sdk/worker.h"
 
 namespace ridge::sdk {
