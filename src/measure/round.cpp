@@ -65,7 +65,7 @@ class Round {
     if (prepare() && check_before() && calibrate() && time() && check_after() && try_fresh()) {
       judge_cache();
     }
-    if (out_.prepared.handle != 0 && client_.alive()) {
+    if (held_ && client_.alive()) {
       (void)client_.release(out_.prepared.handle, patience_s_);
     }
     return std::move(out_);
@@ -91,6 +91,7 @@ class Round {
         client_.prepare({row_.work, row_.settings, row_.device, request_.salt}, patience_s_);
     if (!take(prepared)) return false;
     out_.prepared = *std::move(prepared);
+    held_ = !out_.prepared.unsupported;
     out_.notes = out_.prepared.notes;
     if (out_.prepared.unsupported) {
       fail(Status::unsupported, *out_.prepared.unsupported);
@@ -334,6 +335,7 @@ class Round {
   const Effort& effort_;
   const RoundRequest& request_;
   double patience_s_;
+  bool held_ = false;            // the worker has a handle of ours: any number, 0 too
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
   size_t device_samples_ = 0;
   double first_read_ns_ = 0;

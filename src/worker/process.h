@@ -16,6 +16,8 @@ namespace ridge {
 class Process {
  public:
   static Result<Process> start(const std::vector<std::string>& argv);
+  // A peer that nobody here started: its stdin (a socket), stdout and stderr, which become ours.
+  static Process over(int in, int out, int err);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();  // kills the group if it still runs, and waits
