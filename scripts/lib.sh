@@ -18,6 +18,9 @@ is_there() {
     py:*) for site in /usr/lib/python3/dist-packages /opt/homebrew/lib/python3*/site-packages; do
              if [ -d "$site/${1#py:}" ]; then return 0; fi
            done; return 1 ;;
+    any:*) for file in ${1#any:}; do  # a pattern
+             if [ -e "$file" ]; then return 0; fi
+           done; return 1 ;;
     *) die "scripts/packages: no such probe: $1" ;;
   esac
 }

@@ -72,7 +72,7 @@ class Round {
         try_fresh()) {
       judge_cache();
     }
-    if (has_handle_ && client_.alive()) {
+    if (held_ && client_.alive()) {
       (void)client_.release(out_.prepared.handle, patience_s_);
     }
     return std::move(out_);
@@ -98,12 +98,12 @@ class Round {
         client_.prepare({row_.work, row_.settings, row_.device, request_.salt}, patience_s_);
     if (!take(prepared)) return false;
     out_.prepared = *std::move(prepared);
+    held_ = !out_.prepared.unsupported;
     out_.notes = out_.prepared.notes;
     if (out_.prepared.unsupported) {
       fail(Status::unsupported, *out_.prepared.unsupported);
       return false;
     }
-    has_handle_ = true;
     return true;
   }
 
@@ -362,7 +362,7 @@ class Round {
   const Effort& effort_;
   const RoundRequest& request_;
   double patience_s_;
-  bool has_handle_ = false;
+  bool held_ = false;            // the worker has a handle of ours: any number, 0 too
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
   size_t device_samples_ = 0;
   double first_read_ns_ = 0;

@@ -228,6 +228,10 @@ Result<Run> read_run(const std::string& path) {
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{fmt::format("{}: {}", path, std::strerror(errno))};
+  return read_run(file, path);
+}
+
+Result<Run> read_run(std::istream& file, const std::string& path) {
   Run run;
   run.path = path;
   std::map<std::string, size_t> places;

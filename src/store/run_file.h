@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,6 +90,8 @@ struct Run {
 
 // Reads a run file. A torn line is skipped with a warning; a file that is no run is an error.
 Result<Run> read_run(const std::string& path);
+// The same from a stream; `path` is its name in errors and warnings.
+Result<Run> read_run(std::istream& file, const std::string& path);
 
 // "2026-11-21T01:52:00Z", and the same without punctuation for file names.
 std::string utc_now();

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "worker/missing_library.h"
 
@@ -16,6 +17,8 @@ namespace ridge {
 namespace {
 
 constexpr size_t kMostLine = size_t{16} << 20;
+constexpr std::ptrdiff_t kMostValues = 1'000'000;  // of one message: parsed, each takes 40 bytes
+constexpr size_t kMostText = 4096;                 // of what a worker says, in every row it is in
 constexpr size_t kStderrKept = 4096;
 constexpr size_t kStderrLines = 12;
 constexpr int kMostStrangers = 100;
@@ -35,8 +38,13 @@ std::string excerpt(std::string_view text) {
   return out + (text.size() > 60 ? "…" : "");
 }
 
-// What a worker says ends in tables, logs and terminals: no control characters in it.
+// What a worker says ends in tables, logs and terminals: no control characters in it, and no book.
 void clean(std::string& text) {
+  if (text.size() > kMostText) {
+    size_t end = kMostText;
+    while (end > 0 && (text[end] & 0xc0) == 0x80) --end;  // not in the middle of a character
+    text = text.substr(0, end) + "…";
+  }
   for (char& c : text) {
     if ((c >= 0 && c < ' ') || c == 127) c = ' ';
   }
@@ -45,12 +53,24 @@ void clean(Json& json) {
   if (json.is_array()) {
     for (Json& item : json.as_array()) clean(item);
   } else if (json.is_object()) {
-    for (auto& [key, value] : json.as_object()) clean(value);
+    for (auto& [key, value] : json.as_object()) {
+      clean(key);
+      clean(value);
+    }
   } else if (json.is_string()) {
     std::string text = json.as_string();
     clean(text);
     json = Json(std::move(text));
   }
+}
+
+// The worker's own, polite error, if this is one.
+std::optional<Error> error_in(const Json& reply) {
+  const Json* error = reply.find("error");
+  if (!error || error->is_null()) return std::nullopt;
+  std::string text = error->is_string() ? error->as_string() : error->dump();
+  clean(text);
+  return Error{std::move(text)};
 }
 
 }  // namespace
@@ -59,7 +79,12 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
                              std::function<bool()> interrupted) {
   auto process = Process::start({executable});
   if (!process) return process.error();
-  Client client(*std::move(process));
+  return greet(*std::move(process), seed, deadline_s, std::move(interrupted));
+}
+
+Result<Client> Client::greet(Process process, uint64_t seed, double deadline_s,
+                             std::function<bool()> interrupted) {
+  Client client(std::move(process));
   client.interrupted_ = std::move(interrupted);
   Json request = Json::object();
   request.set("protocol", Json(Json::Array{Json(protocol::kVersion)})).set("seed", seed);
@@ -148,6 +173,9 @@ Result<int64_t> Client::send(std::string_view verb, Json request) {
     } else if (errno == EAGAIN) {
       if (seconds_now() > until) return give_up(fmt::format("{}: took no input for 10 s", verb));
       pump(0.01);  // it may wait for us to read
+      if (pending_.size() > 2 * kMostLine) {
+        return give_up(fmt::format("{}: writes without end and takes no input", verb));
+      }
     } else if (errno != EINTR) {
       break;  // gone: the reply that does not come will tell how
     }
@@ -157,6 +185,10 @@ Result<int64_t> Client::send(std::string_view verb, Json request) {
 
 Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
   mine = false;
+  const auto begins_value = [](char c) { return c == ',' || c == '[' || c == '{'; };
+  if (std::count_if(line.begin(), line.end(), begins_value) > kMostValues) {
+    return give_up(fmt::format("wrote a message of more than {} values", kMostValues));
+  }
   auto json = Json::parse(line);
   if (!json || !json->is_object()) {
     return give_up(fmt::format("wrote what is no message: '{}'", excerpt(line)));
@@ -164,6 +196,7 @@ Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
   const Json* their_id = json->find("id");
   if (their_id && their_id->is_int() && their_id->as_int() == id) {
     mine = true;
+    strangers_ = 0;
     clean(*json);
     return json;
   }
@@ -174,20 +207,20 @@ Result<Json> Client::take_line(std::string_view line, int64_t id, bool& mine) {
   return Json();
 }
 
-Result<Json> Client::receive(int64_t id, double deadline_s) {
-  const double until = seconds_now() + deadline_s;
+Result<Json> Client::receive(int64_t id, double deadline_s, double until) {
+  bool ended = false;
   while (true) {
     const size_t end = pending_.find('\n', scanned_);
     if (end != std::string::npos) {
-      const std::string line = pending_.substr(0, end);
-      pending_.erase(0, end + 1);
-      scanned_ = 0;
+      const std::string line = pending_.substr(taken_, end - taken_);
+      taken_ = scanned_ = end + 1;
       if (line.find_first_not_of(" \r") == std::string::npos) continue;
       bool mine = false;
       auto message = take_line(line, id, mine);
       if (!message || mine) return message;
       continue;
     }
+    pending_.erase(0, std::exchange(taken_, 0));
     scanned_ = pending_.size();
     if (pending_.size() > kMostLine) {
       return give_up(fmt::format("wrote a line of more than {} MiB", kMostLine >> 20));
@@ -201,7 +234,10 @@ Result<Json> Client::receive(int64_t id, double deadline_s) {
                                        time, strangers_)
                          : fmt::format("no answer within {}", time));
     }
-    if (!pump(left)) {
+    const bool open = pump(left);
+    // A child of its own may hold the pipe open: dead, and nothing came twice, is the end as well.
+    const bool silent = pending_.size() == scanned_ && process_.wait(0);
+    if (!open || (silent && std::exchange(ended, true))) {
       const auto how = process_.wait(2);
       const bool half = !pending_.empty();
       return give_up(how.value_or("closed its stdout") +
@@ -213,12 +249,18 @@ Result<Json> Client::receive(int64_t id, double deadline_s) {
 Result<Json> Client::call(std::string_view verb, Json request, double deadline_s) {
   auto id = send(verb, std::move(request));
   if (!id) return id.error();
-  auto reply = receive(*id, deadline_s);
-  if (!reply) return reply.error().in(std::string(verb));
-  if (const Json* error = reply->find("error")) {
-    return Error{error->is_string() ? error->as_string() : error->dump()}.in(std::string(verb));
+  const double until = seconds_now() + deadline_s;
+  while (true) {
+    auto reply = receive(*id, deadline_s, until);
+    if (!reply) return reply.error().in(std::string(verb));
+    if (const auto error = error_in(*reply)) return error->in(std::string(verb));
+    if (!reply->find("event")) return reply;
+    // Events may come before any reply; what they say is nothing to us here.
+    if (seconds_now() > until) {
+      return give_up(fmt::format("{}: events, but no answer within {:.{}f} s", verb, deadline_s,
+                                 deadline_s < 1 ? 2 : 0));
+    }
   }
-  return reply;
 }
 
 Result<std::vector<std::optional<std::string>>> Client::supports(
@@ -233,9 +275,10 @@ Result<std::vector<std::optional<std::string>>> Client::supports(
   }
   std::vector<std::optional<std::string>> out;
   for (const Json& answer : answers->as_array()) {
-    out.push_back(answer.is_null()     ? std::nullopt
-                  : answer.is_string() ? std::optional(answer.as_string())
-                                       : std::optional<std::string>("no reason given"));
+    const bool reason = answer.is_string() && !answer.as_string().empty();
+    out.push_back(answer.is_null() ? std::nullopt
+                                   : std::optional(reason ? answer.as_string()
+                                                          : std::string("no reason given")));
   }
   return out;
 }
@@ -270,11 +313,9 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
   double last_end = 0;
   int64_t seen = 0;
   while (true) {
-    auto message = receive(*id, silence_s);
+    auto message = receive(*id, silence_s, seconds_now() + silence_s);
     if (!message) return message.error().in("time");
-    if (const Json* error = message->find("error")) {
-      return Error{error->is_string() ? error->as_string() : error->dump()}.in("time");
-    }
+    if (const auto error = error_in(*message)) return error->in("time");
     const Json* event = message->find("event");
     const double now = seconds_now();
     if (!event) {
@@ -291,6 +332,7 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
       return give_up("time: does not stop");
     }
     if (*event == Json("started")) {
+      if (started) return give_up("time: started twice");  // the second would hide time
       started = now;
     } else if (*event == Json("samples")) {
       auto samples = protocol::parse_samples(*message);

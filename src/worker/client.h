@@ -21,6 +21,9 @@ class Client {
   // client's own idea of time, often, here and later: true ends a wait at once (Ctrl-C).
   static Result<Client> start(const std::string& executable, uint64_t seed, double deadline_s,
                               std::function<bool()> interrupted = nullptr);
+  // The same with a peer that runs already.
+  static Result<Client> greet(Process process, uint64_t seed, double deadline_s,
+                              std::function<bool()> interrupted = nullptr);
 
   const protocol::Hello& hello() const { return hello_; }
   bool alive() const { return !broken_; }
@@ -56,8 +59,8 @@ class Client {
   explicit Client(Process process) : process_(std::move(process)) {}
 
   Result<int64_t> send(std::string_view verb, Json request);
-  // The next message of request `id`, event or reply.
-  Result<Json> receive(int64_t id, double deadline_s);
+  // The next message of request `id`, event or reply, of which `deadline_s` have passed at `until`.
+  Result<Json> receive(int64_t id, double deadline_s, double until);
   Result<Json> call(std::string_view verb, Json request, double deadline_s);
   Result<Json> take_line(std::string_view line, int64_t id, bool& mine);
   Error give_up(const std::string& why);
@@ -67,12 +70,13 @@ class Client {
   Process process_;
   protocol::Hello hello_;
   std::function<bool()> interrupted_;
-  std::string pending_;      // of stdout, not yet a whole line
-  size_t scanned_ = 0;       // of pending_, known to hold no newline
+  std::string pending_;      // of stdout
+  size_t taken_ = 0;         // of pending_, lines that were read
+  size_t scanned_ = 0;       // of pending_, known to hold no further newline
   std::string stderr_text_;  // its end
   int64_t next_id_ = 1;
   std::set<int64_t> cancels_;  // whose answers may come at any time
-  int strangers_ = 0;          // messages of no request of ours
+  int strangers_ = 0;          // messages of no request of ours, since the last of one
   bool broken_ = false;
 };
 

@@ -109,6 +109,15 @@ Result<Process> Process::start(const std::vector<std::string>& argv,
   return process;
 }
 
+Process Process::over(int in, int out, int err) {
+  for (const int fd : {in, out, err}) set_flags(fd, true);
+  Process process;
+  process.in_ = in;
+  process.out_ = out;
+  process.err_ = err;
+  return process;
+}
+
 Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       in_(std::exchange(other.in_, -1)),

@@ -18,6 +18,8 @@ class Process {
   // `more_environment` ("NAME=value") is added to ours.
   static Result<Process> start(const std::vector<std::string>& argv,
                                const std::vector<std::string>& more_environment = {});
+  // A peer that nobody here started: its stdin (a socket), stdout and stderr, which become ours.
+  static Process over(int in, int out, int err);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();  // kills the group if it still runs, and waits

@@ -7,6 +7,8 @@ namespace {
 
 constexpr int64_t kMostCache = int64_t{1} << 40;
 constexpr double kMostClockCost = 1e6;  // ns
+constexpr double kMostNs = 1e15;        // eleven days: nothing that is timed takes longer
+constexpr size_t kMostDevices = 256;    // every one gets a row of every item
 
 template <class T>
 Json list(const std::vector<T>& values) {
@@ -23,6 +25,12 @@ Result<T> finish(const Fields& fields, T value) {
   return value;
 }
 
+// Sizes and counts, and times that may be 0. False for NaN.
+template <class T>
+void not_negative(Fields& fields, std::string_view key, T value) {
+  if (!(value >= 0)) fields.fail(key, "must not be negative");
+}
+
 Result<Device> parse_device(const Json& json) {
   Device device;
   Fields f(json, "hello: device");
@@ -34,6 +42,7 @@ Result<Device> parse_device(const Json& json) {
   if (device.cache_bytes < 0 || device.cache_bytes > kMostCache) {
     f.fail("cache_bytes", "must lie in 0 (unknown) to 1 TiB");
   }
+  not_negative(f, "memory_bytes", device.memory_bytes.value_or(0));
   return finish(f, device);
 }
 
@@ -71,7 +80,9 @@ Result<Hello> parse_hello(const Json& json) {
     }
   }
   if (!devices.is_null() && !devices.is_array()) f.fail("devices", "must be an array");
-  if (devices.is_array()) {
+  if (devices.is_array() && devices.as_array().size() > kMostDevices) {
+    f.fail("devices", "are more than 256");
+  } else if (devices.is_array()) {
     for (const Json& entry : devices.as_array()) {
       auto device = parse_device(entry);
       if (!device) return device.error();
@@ -138,6 +149,8 @@ Result<Prepared> parse_prepared(const Json& json) {
       .optional("notes", prepared.notes)
       .optional("executed_dtype", prepared.executed_dtype);
   if (prepared.copies < 1) f.fail("copies", "must be at least 1");
+  not_negative(f, "bytes_held", prepared.bytes_held);
+  not_negative(f, "prepare_ns", prepared.prepare_ns);
   return finish(f, std::move(prepared));
 }
 
@@ -171,6 +184,7 @@ Result<Checked> parse_checked(const Json& json) {
   Checked checked;
   Fields f(json, "check");
   f.required("values", checked.values).optional("run_ns", checked.run_ns);
+  not_negative(f, "run_ns", checked.run_ns.value_or(0));
   return finish(f, std::move(checked));
 }
 
@@ -214,10 +228,10 @@ Result<Samples> parse_samples(const Json& json) {
     return Error{"samples: start_ns, host_ns and device_ns differ in length"};
   }
   for (size_t i = 0; i < n; ++i) {
-    const bool device = !samples.device_ns.empty();
-    if (!(samples.host_ns[i] > 0) || !std::isfinite(samples.start_ns[i]) ||
-        (device && !(samples.device_ns[i] > 0))) {
-      return Error{"samples: a time is zero, negative or not a number"};
+    const auto possible = [](double ns) { return ns > 0 && ns <= kMostNs; };
+    if (!possible(samples.host_ns[i]) || !(std::fabs(samples.start_ns[i]) <= kMostNs) ||
+        (!samples.device_ns.empty() && !possible(samples.device_ns[i]))) {
+      return Error{"samples: a time is zero, negative, not a number or longer than eleven days"};
     }
   }
   return samples;
@@ -238,6 +252,9 @@ Result<Timed> parse_timed(const Json& json) {
       .optional("bytes_peak", timed.bytes_peak)
       .optional("untimed_ns", timed.untimed_ns)
       .optional("notes", timed.notes);
+  not_negative(f, "ops", timed.ops);
+  not_negative(f, "bytes_peak", timed.bytes_peak);
+  not_negative(f, "untimed_ns", timed.untimed_ns);
   if (const Json* values = json.find("values"); values && !values->is_null()) {
     auto parsed = parse_values(*values, "time: values");
     if (!parsed) return parsed.error();

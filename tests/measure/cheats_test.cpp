@@ -156,8 +156,10 @@ TEST(Cheat, ADeviceClockThatDisagreesIsNotBelieved) {
 }
 
 TEST(Cheat, ImpossibleTimesEndTheRow) {
-  for (const std::string mode : {"nan-times", "zero-times", "negative-times", "overlap", "disorder",
-                                 "uneven", "no-copies", "few-values", "text-values"}) {
+  for (const std::string mode :
+       {"nan-times", "zero-times", "negative-times", "overlap", "disorder", "uneven", "no-copies",
+        "few-values", "text-values", "huge-times", "negative-ops", "negative-held", "negative-run",
+        "negative-prepare", "negative-peak", "started-late", "never-started"}) {
     const Row row = visit(mode, gemm(16, 16, 16));
     EXPECT_EQ(row.status, Status::failed) << mode;
     EXPECT_FALSE(row.rate.value) << mode;

@@ -149,7 +149,9 @@ TEST(Runner, AFaultCostsItsRowOnly) {
       {"exit", "exited with code 3"},          {"abort", "killed by signal 6"},
       {"segv", "killed by signal 11"},         {"illegal", "killed by signal 4"},
       {"garbage", "wrote what is no message"}, {"half", "after half a line"},
-      {"long-line", "more than 16 MiB"}};
+      {"long-line", "more than 16 MiB"},       {"kill", "most likely out of memory"},
+      {"child", "exited with code 3"},         {"close", "closed its stdout"},
+      {"strangers", "that nobody made"},       {"wide", "more than 1000000 values"}};
   for (const auto& [fault, says] : faults) {
     for (const std::string verb : {"prepare", "check", "time"}) {
       SCOPED_TRACE(fault + "@" + verb);
@@ -170,12 +172,46 @@ TEST(Runner, AFaultCostsItsRowOnly) {
 }
 
 TEST(Runner, AHangCostsItsRowOnly) {
-  const Environment environment{{"RIDGE_TEST_MODE", "hang@time"}, {"RIDGE_TEST_WORK", "17x16x16"}};
-  const auto rows = visit_all(three_items(), effort_of(1, 1, 2), 0.005);
-  EXPECT_EQ(rows[0].status, Status::ok) << rows[0].reason;
-  EXPECT_EQ(rows[2].status, Status::ok) << rows[2].reason;
-  EXPECT_EQ(rows[1].status, Status::failed);
-  EXPECT_NE(rows[1].reason.find("time: no answer within 2 s"), std::string::npos) << rows[1].reason;
+  for (const std::string fault : {"hang", "drip", "blank-lines"}) {
+    for (const std::string verb : {"prepare", "check", "time"}) {
+      SCOPED_TRACE(fault + "@" + verb);
+      const Environment environment{{"RIDGE_TEST_MODE", fault + "@" + verb},
+                                    {"RIDGE_TEST_WORK", "17x16x16"}};
+      const auto rows = visit_all(three_items(), effort_of(1, 1, 2), 0.005);
+      EXPECT_EQ(rows[0].status, Status::ok) << rows[0].reason;
+      EXPECT_EQ(rows[2].status, Status::ok) << rows[2].reason;
+      EXPECT_EQ(rows[1].status, Status::failed);
+      EXPECT_NE(rows[1].reason.find(verb + ": no answer within 2 s"), std::string::npos)
+          << rows[1].reason;
+    }
+  }
+}
+
+// What is odd, but no lie: nothing is held against the row.
+TEST(Runner, OdditiesCostNothing) {
+  for (const std::string mode :
+       {"slow@prepare", "slow@time", "event@prepare", "event@check", "event@time", "event@release",
+        "twice@check", "flood@time", "flood-line@check", "handle-0", "huge-handle", "unicode"}) {
+    const Environment environment{{"RIDGE_TEST_MODE", mode}};
+    for (const Row& row : visit_all(three_items(), effort_of(2, 1), 0.005)) {
+      EXPECT_EQ(row.status, Status::ok) << mode << ": " << row.reason;
+      EXPECT_EQ(row.time.rounds, 2) << mode;
+    }
+  }
+}
+
+// However it leaves, and whether it leaves at all.
+TEST(Runner, AFaultAtTheEndHarmsNoRow) {
+  for (const std::string fault :
+       {"exit", "abort", "segv", "illegal", "kill", "child", "garbage", "polite", "close"}) {
+    for (const std::string verb : {"release", "bye"}) {
+      const Environment environment{{"RIDGE_TEST_MODE", fault + "@" + verb}};
+      for (const Row& row : visit_all(three_items(), effort_of(2, 1), 0.005)) {
+        EXPECT_EQ(row.status, Status::ok) << fault << "@" << verb << ": " << row.reason;
+        EXPECT_EQ(row.time.rounds, 2) << fault << "@" << verb;
+      }
+    }
+  }
 }
 
 TEST(Runner, AnEndlessStreamCostsItsRowOnly) {
@@ -193,14 +229,6 @@ TEST(Runner, AnErrorInGoodOrderKeepsTheProcess) {
   EXPECT_EQ(rows[1].status, Status::failed);
   EXPECT_EQ(rows[1].reason, "prepare: sim: no, thank you");
   EXPECT_EQ(rows[0].kernel, rows[2].kernel) << "the same process did both";
-}
-
-TEST(Runner, AFaultAtReleaseHarmsNoRow) {
-  const Environment environment{{"RIDGE_TEST_MODE", "abort@release"}};
-  for (const Row& row : visit_all(three_items(), effort_of(2, 1), 0.005)) {
-    EXPECT_EQ(row.status, Status::ok) << row.reason;
-    EXPECT_EQ(row.time.rounds, 2);
-  }
 }
 
 // Dies in the second of three rounds: the row ends there, its good round is told of and kept.

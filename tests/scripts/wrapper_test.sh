@@ -20,6 +20,7 @@ add_custom_command(OUTPUT ${out} DEPENDS ridge.in build.sh
   COMMAND sh ${CMAKE_SOURCE_DIR}/build.sh ${CMAKE_SOURCE_DIR}/ridge.in ${out})
 add_custom_target(ridge DEPENDS ${out})
 add_custom_target(default ALL DEPENDS ${out})
+add_custom_target(fast_tests DEPENDS ${out})
 add_subdirectory(workers)
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests.cmake)
   enable_testing()
@@ -37,6 +38,8 @@ cat >"$box/a/ridge.in" <<'END'
 printf 'in %s:' "$PWD"; printf ' [%s]' "$@"; echo; exit 3
 END
 printf '#!/bin/sh\n' >"$box/bin/ridge-needs-this"
+# Fuzzers that there are none of, to begin with.
+printf '#!/bin/sh\nexit 77\n' >"$box/a/scripts/fuzz"
 chmod +x "$box/bin/ridge-needs-this"
 
 # run COMMAND…: sets out, err and status.
@@ -170,9 +173,27 @@ check "and ridge runs" "$status" 4
 run "$box/a/test"
 check "no test is a failure" "$status" "[1-9]*"
 echo 'add_test(NAME one COMMAND true)' >"$box/a/tests.cmake"
+echo 'set_tests_properties(one PROPERTIES LABELS fast)' >>"$box/a/tests.cmake"
 run "$box/a/test"
-check "./test ends with ctest's summary" "$out" "*100% tests passed, 0 tests failed out of 1*"
+check "./test shows ctest's summary" "$out" "*100% tests passed, 0 tests failed out of 1*"
+check "and ends with a line a part" "$out" \
+  "*tests: passed*fast tests under ASan and UBSan: passed*fuzzers: left out, as there is no clang*"
 check "and 0" "$status" 0
+run "$box/a/test" -R one
+check "with arguments it runs no sanitizers" "$out" "*out of 1*"
+case $out in *ASan*) check "nor says so" "$out" "" ;; esac
+# shellcheck disable=SC2016  # for the stand-in
+printf '#!/bin/sh\n[ "$1" = --probe ] || { echo "fuzz $* in $RIDGE_BUILD_DIR"; exit %s; }\n' \
+  '$(cat "$0.status")' >"$box/a/scripts/fuzz"
+echo 0 >"$box/a/scripts/fuzz.status"
+run "$box/a/test"
+check "fuzzers run for 30 s each" "$out" "*fuzz --seconds 30 --jobs * in $box/a/build/fuzz*"
+check "and pass" "$status" 0
+echo 1 >"$box/a/scripts/fuzz.status"
+run "$box/a/test"
+check "one that finds something fails ./test" "$out" "*tests: passed*fuzzers: FAILED"
+check "with its status" "$status" 1
+echo 0 >"$box/a/scripts/fuzz.status"
 cat >"$box/a/tests.cmake" <<'END'
 add_test(NAME slow COMMAND true)
 add_test(NAME quick COMMAND true)
@@ -182,6 +203,7 @@ set_tests_properties(gpu PROPERTIES LABELS "device")
 END
 run "$box/a/test"
 check "tests that need a device are left out" "$out" "*0 tests failed out of 2*"
+check "only the fast ones run under sanitizers" "$out" "*out of 2*0 tests failed out of 1*"
 run "$box/a/test" --fast
 check "--fast runs the fast ones" "$out" "*0 tests failed out of 1*"
 run "$box/a/test" -R slow

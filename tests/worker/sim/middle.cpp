@@ -2,11 +2,15 @@
 // SDK, and let faults strike on the way.
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -30,9 +34,15 @@ void write_all(int fd, std::string_view text) {
   }
 }
 
-void each_line(int fd, const std::function<void(const std::string&)>& use) {
+[[noreturn]] void sleep_for_ever() {
+  while (true) ::pause();
+}
+
+void each_line(int fd, const std::function<void(const std::string&)>& use,
+               const std::atomic<bool>* deaf) {
   std::string pending, chunk(size_t{1} << 16, '\0');
   while (true) {
+    if (deaf && *deaf) sleep_for_ever();
     const ssize_t got = ::read(fd, chunk.data(), chunk.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return;
@@ -45,8 +55,27 @@ void each_line(int fd, const std::function<void(const std::string&)>& use) {
   }
 }
 
-[[noreturn]] void sleep_for_ever() {
-  while (true) ::pause();
+void sleep_ms(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+// `text` again and again, a gibibyte of it.
+void pour(int fd, const std::string& text) {
+  std::string block;
+  while (block.size() < (1 << 20)) block += text;
+  for (size_t done = 0; done < (size_t{1} << 30); done += block.size()) write_all(fd, block);
+}
+
+// Memory until there is none: `touched`, so that it is really taken, or only asked for, up to a
+// limit of address space.
+[[noreturn]] void eat_memory(bool touched) {
+  const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+  if (!touched) ::setrlimit(RLIMIT_AS, &limit);
+  constexpr size_t kBite = size_t{16} << 20;
+  for (int bites = 0;; ++bites) {
+    auto* bite = new char[kBite];
+    if (touched) std::memset(bite, bites, kBite);
+    [[maybe_unused]] static char* volatile kept;  // or the compiler takes nothing
+    kept = bite;
+  }
 }
 
 class Middle {
@@ -55,11 +84,13 @@ class Middle {
       : mode_(mode), state_(state), in_(in), out_(out), to_sdk_(to_sdk), from_sdk_(from_sdk) {}
 
   void carry_requests() {
-    each_line(in_, [this](const std::string& line) { request(line); });
+    each_line(
+        in_, [this](const std::string& line) { request(line); }, &deaf_);
     _exit(0);  // the peer has gone
   }
   void carry_replies() {
-    each_line(from_sdk_, [this](const std::string& line) { reply(line); });
+    each_line(
+        from_sdk_, [this](const std::string& line) { reply(line); }, nullptr);
   }
 
  private:
@@ -86,6 +117,8 @@ class Middle {
     }
     if (const Json* handle = json.find("handle"); handle && is("huge-handle")) {
       json.set("handle", handle->as_int() - kHandleShift);
+    } else if (handle && is("handle-0")) {
+      json.set("handle", handle->as_int() + 1);
     }
     write_all(to_sdk_, json.dump() + "\n");
   }
@@ -100,7 +133,7 @@ class Middle {
   // Faults that come in place of an answer; true: that was all there is to say.
   bool strike(int64_t id) {
     const std::string& what = mode_.what;
-    if (what != "flood")
+    if (!what.starts_with("flood"))
       write_all(2, "sim: about to " + what + "\nsim: these were its last words\n");
     if (what == "exit") _exit(3);
     if (what == "abort") std::abort();
@@ -115,7 +148,24 @@ class Middle {
       ::raise(SIGILL);
 #endif
     }
+    if (what == "kill") ::raise(SIGKILL);
+    if (what == "rlimit") eat_memory(false);
+    if (what == "eat") eat_memory(true);
+    if (what == "child") {  // it outlives its parent, with everything that was open
+      if (::fork() == 0) sleep_for_ever();
+      _exit(3);
+    }
     if (what == "hang") sleep_for_ever();
+    if (what == "slow") sleep_ms(300);
+    if (what == "drip") {
+      for (const char c : "{\"id\": " + std::to_string(id) + ", \"ok\": true, \"more\": \"") {
+        write_all(out_, std::string(1, c));
+      }
+      while (true) {
+        write_all(out_, "x");
+        sleep_ms(20);
+      }
+    }
     if (what == "close") {
       ::close(out_);
       sleep_for_ever();
@@ -127,8 +177,24 @@ class Middle {
       _exit(0);
     }
     if (what == "long-line") {
-      write_all(out_, std::string(size_t{20} << 20, 'x'));
+      pour(out_, "x");
       sleep_for_ever();
+    }
+    const std::string head = "{\"id\": " + std::to_string(id);
+    if (what == "blank-lines") pour(out_, "\n");
+    if (what == "strangers") pour(out_, "{\"id\": 1000000, \"ok\": true}\n");
+    if (what == "events") pour(out_, head + ", \"event\": \"progress\"}\n");
+    if (what == "event") write_all(out_, head + ", \"event\": \"progress\", \"percent\": 5}\n");
+    if (what == "wide") {  // 12 MiB of valid JSON that would be half a gibibyte of values
+      std::string list = "0";
+      while (list.size() < (12 << 20)) list += ",0";
+      write_all(out_, head + ", \"ok\": true, \"values\": [" + list + "]}\n");
+    }
+    if (what == "book") {
+      std::string text;
+      while (text.size() < (10 << 20)) text += "☃ снег \\u001b ";
+      write_all(out_, head + ", \"error\": \"" + text + "\"}\n");
+      return true;
     }
     if (what == "polite") {
       Json error = Json::object().set("id", id).set("error", "sim: no, thank you");
@@ -143,6 +209,9 @@ class Middle {
         for (int i = 0; i < 100; ++i) write_all(2, block);
         write_all(2, "sim: the flood is over\n");
       }).detach();
+    }
+    if (what == "flood-line") {
+      std::thread([] { pour(2, "\xff\x1b\x80 e"); }).detach();
     }
     return false;
   }
@@ -160,7 +229,13 @@ class Middle {
     if (verb == "prepare") change_prepared(json);
     if (verb == "check") change_checked(json);
     if (verb == "time" && event) change_event(json, id);
-    if (verb == "time" && !event && is("negative-ops")) json.set("ops", -1);
+    if (verb == "time" && !event) {
+      if (is("negative-ops")) json.set("ops", -1);
+      if (is("negative-peak")) json.set("bytes_peak", -1);
+      if (is("started-late")) {  // so that little time seems to have passed
+        write_all(out_, Json::object().set("id", id).set("event", "started").dump() + "\n");
+      }
+    }
     const bool here = verb == mode_.verb && !event && state_.struck;
     if (here && mode_.what == "wrong-id") json.set("id", id + 1000);
     if (here && mode_.what == "text-id") json.set("id", "seven");
@@ -170,9 +245,15 @@ class Middle {
         if (key != "id") value = Json("text, of all things");
       }
     }
+    if (event && is("never-started") && *json.find("event") == Json("started")) return;
     const std::string text = json.dump() + "\n";
     write_all(out_, text);
     if (here && mode_.what == "twice") write_all(out_, text);
+    if (here && mode_.what == "gush") {
+      deaf_ = true;
+      pour(out_, "x");
+      sleep_for_ever();
+    }
   }
 
   void change_hello(Json& json) {
@@ -184,6 +265,19 @@ class Middle {
       json.set("devices", devices);
     }
     if (mode_.what == "negative-clock") json.set("clock_overhead_ns", -5.0);
+    if (mode_.what == "negative-memory") {
+      Json devices = *json.find("devices");
+      devices.as_array()[0].set("memory_bytes", -1);
+      json.set("devices", devices);
+    }
+    if (mode_.what == "many-devices") {
+      Json devices = Json::array();
+      for (int i = 0; i < 100'000; ++i) {
+        const std::string name = "device " + std::to_string(i);
+        devices.push(Json::object().set("id", name).set("name", name));
+      }
+      json.set("devices", devices);
+    }
     if (mode_.what == "huge-clock") json.set("clock_overhead_ns", 1e15);
   }
 
@@ -191,6 +285,9 @@ class Middle {
     if (is("no-copies")) json.set("copies", 0);
     if (is("one-copy-said")) json.set("copies", 1);
     if (is("huge-copies")) json.set("copies", int64_t{1} << 62);
+    if (is("negative-held")) json.set("bytes_held", -1);
+    if (is("negative-prepare")) json.set("prepare_ns", -0.5);
+    if (is("handle-0")) json.set("handle", json.find("handle")->as_int() - 1);
     if (is("huge-handle")) json.set("handle", json.find("handle")->as_int() + kHandleShift);
     if (is("escape")) json.set("kernel", "\x1b[31mred|\nline\r\x07");
   }
@@ -199,6 +296,7 @@ class Middle {
     const Json* found = json.find("values");
     if (!found) return;
     Json::Array values = found->as_array();
+    if (is("negative-run")) json.set("run_ns", -1.0);
     if (is("few-values")) values.pop_back();
     if (is("many-values")) values.emplace_back(1.0);
     if (is("text-values")) values.assign(values.size(), Json("1.0"));
@@ -220,12 +318,12 @@ class Middle {
       if (is("chatter")) chatter(id);
       return;
     }
-    if (is("never-started")) return;
     Json::Array start = json.find("start_ns")->as_array(), host = json.find("host_ns")->as_array();
     if (is("nan-times")) host.back() = Json();
     if (is("zero-times")) host.back() = Json(0.0);
     if (is("negative-times")) host.back() = Json(-1.0);
     if (is("negative-start")) start.front() = Json(-1e9);
+    if (is("huge-times")) host.back() = Json(1e300);
     if (is("overlap") && start.size() > 1) start[1] = Json(start[0].as_double() + 1);
     if (is("disorder") && start.size() > 1) std::swap(start.front(), start.back());
     if (is("uneven")) start.pop_back();
@@ -259,6 +357,7 @@ class Middle {
   State& state_;
   int in_, out_, to_sdk_, from_sdk_;
   int64_t batches_ = 0;
+  std::atomic<bool> deaf_{false};
   std::mutex mutex_;
   std::map<int64_t, std::string> verbs_;
 };
