@@ -31,7 +31,8 @@ RoundSamples sidecar(const Row& row, const KeptRound& round, int64_t number) {
           round.outcome.ops_per_sample,
           round.outcome.first_steady,
           round.outcome.start_ns,
-          round.outcome.ns};
+          round.outcome.ns,
+          round.outcome.watched.disturbed};
 }
 
 }  // namespace
@@ -81,6 +82,7 @@ void Runner::visit(const Step& step) {
                              .ops_per_sample = progress.ops_per_sample,
                              .seconds = planned.seconds});
   }
+  if (plan_.beside_another && plan_.beside_another()) outcome.watched.contended = true;
   measuring_s_ += outcome.timed_s;
   if (interrupted_()) return;  // what was cut short is not the row's fault
   if (outcome.worker_lost) sessions_.drop(planned.worker);
