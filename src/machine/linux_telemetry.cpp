@@ -188,7 +188,7 @@ Reading Telemetry::read(double at_s) const {
   if (const auto load = read_line(sources_, "/proc/loadavg")) {
     const auto words = machine::words(*load);
     const auto load1 = words.empty() ? std::nullopt : parse_number<double>(words[0]);
-    if (load1 && *load1 >= 0) out.load1 = load1;
+    if (load1 && *load1 >= 0 && *load1 < 1e6) out.load1 = load1;
   }
   out.hot_events = sum_of(sources_, hot_files_);
   out.power_events = sum_of(sources_, power_files_);

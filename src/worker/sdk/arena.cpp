@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kPage = 4096;
+constexpr int64_t kLeastArena = int64_t{16} << 20;
 
 // Where array number `count` begins in its page: cache lines 0, 32, 16, 48, 8, … (six bits of the
 // count, reversed), so that arrays made one after another lie half or a quarter of a page apart and
@@ -55,9 +57,13 @@ Arena::Arena(int64_t capacity) : capacity_(round_up(capacity, kHugePage)) {
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
 #endif
-  void* region = mmap(nullptr, static_cast<size_t>(capacity_ + kHugePage), PROT_READ | PROT_WRITE,
-                      flags, -1, 0);
-  if (region == MAP_FAILED) throw std::bad_alloc();
+  void* region = MAP_FAILED;
+  for (;; capacity_ = round_up(capacity_ / 2, kHugePage)) {
+    region = mmap(nullptr, static_cast<size_t>(capacity_ + kHugePage), PROT_READ | PROT_WRITE,
+                  flags, -1, 0);
+    if (region != MAP_FAILED) break;
+    if (capacity_ < kLeastArena) throw std::bad_alloc();
+  }
   const auto address = reinterpret_cast<uintptr_t>(region);
   const auto aligned = static_cast<uintptr_t>(round_up(static_cast<int64_t>(address), kHugePage));
   base_ = reinterpret_cast<std::byte*>(aligned);
@@ -123,12 +129,26 @@ int64_t available_memory() {
     available = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) *
                 static_cast<int64_t>(sysconf(_SC_PAGESIZE)) / 2;
   }
-  for (const auto& [limit, usage] :
-       {std::pair{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-        std::pair{"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-                  "/sys/fs/cgroup/memory/memory.usage_in_bytes"}}) {
-    const int64_t most = number_in(limit), used = number_in(usage);
-    if (most > 0 && used >= 0) available = std::min(available, std::max<int64_t>(0, most - used));
+  // Lines "0::/job/step" (version 2) and "4:memory:/job/step" (version 1). Each group above ours
+  // limits too; in a container, whose mounts begin at its own group, the topmost is what is left.
+  std::ifstream groups("/proc/self/cgroup");
+  while (std::getline(groups, line)) {
+    const bool two = line.starts_with("0::");
+    const size_t name = two ? 2 : line.find(":memory:");
+    if (name == std::string::npos) continue;
+    std::string group = line.substr(two ? 3 : name + 8);
+    for (;; group.resize(group.rfind('/'))) {
+      if (group == "/") group.clear();
+      const std::string folder = (two ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory") + group;
+      const int64_t most = number_in(folder + (two ? "/memory.max" : "/memory.limit_in_bytes"));
+      const int64_t used = number_in(folder + (two ? "/memory.current" : "/memory.usage_in_bytes"));
+      if (most > 0 && used >= 0) available = std::min(available, std::max<int64_t>(0, most - used));
+      if (group.find('/') == std::string::npos) break;
+    }
+  }
+  rlimit space{};
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
+    available = std::min(available, static_cast<int64_t>(space.rlim_cur / 2));
   }
   return available;
 }

@@ -11,7 +11,8 @@ namespace ridge::sdk {
 // together. Not thread-safe.
 class Arena {
  public:
-  // Reserves address space only (no memory) for `capacity` bytes; throws std::bad_alloc if refused.
+  // Reserves address space only (no memory) for `capacity` bytes, or for as large a half, quarter, …
+  // of them as is granted where address space is limited; throws std::bad_alloc below 16 MiB.
   explicit Arena(int64_t capacity);
   ~Arena();
   Arena(const Arena&) = delete;
@@ -35,7 +36,8 @@ class Arena {
   int64_t count_ = 0;
 };
 
-// Bytes that a process may still take here: available memory, cut by the cgroup's limit.
+// Bytes that a process may still take here: available memory, cut by the limits of its control
+// groups and of its address space.
 int64_t available_memory();
 
 }  // namespace ridge::sdk
