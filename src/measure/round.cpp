@@ -177,6 +177,7 @@ class Round {
             host_ns_.push_back(std::max(host, 0.0) / ops);
           }
           if (on_device) device_samples_ += samples.device_ns.size();
+          if (samples.host_ns.empty()) return true;
           watch->look((samples.start_ns.back() + samples.host_ns.back()) * 1e-9);
           const auto n = static_cast<int64_t>(out_.ns.size());
           if (n < next_check) return true;
