@@ -67,7 +67,7 @@ int check(const CheckArgs& args, const Context& context) {
     plan.rows[i].seconds = kRoundSeconds;
     if (!plan.rows[i].skip) schedule.push_back({i, 0});
   }
-  Progress progress;
+  Progress progress(context.variable("TERM") != "dumb");
   Listener listener;
   listener.progress = [&](double eta_s, size_t done, size_t all, const std::string& now) {
     progress.update(eta_s, done, all, now);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/context.h"
+#include "machine/presence.h"
 #include "report/formats.h"
 
 namespace ridge::cli {
@@ -34,6 +35,7 @@ struct RunArgs {
   std::string format = "md";
   std::string out = "results";
   double deadline_s = 60;
+  std::string lock = Presence::kFile;
 };
 
 struct CheckArgs {

@@ -78,6 +78,12 @@ void add_run(CLI::App& app, RunArgs& args) {
   command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
       ->check(seconds_in_range)
       ->capture_default_str();
+  command
+      ->add_option(
+          "--lock", args.lock,
+          "file by which runs on one machine notice each other; share it between containers")
+      ->envname("RIDGE_LOCK")
+      ->capture_default_str();
 }
 
 void add_check(CLI::App& app, CheckArgs& args) {

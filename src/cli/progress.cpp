@@ -16,7 +16,8 @@ double now_s() {
 }
 }  // namespace
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1), last_s_(now_s()) {}
+Progress::Progress(bool redraws)
+    : terminal_(redraws && ::isatty(STDERR_FILENO) == 1), last_s_(now_s()) {}
 
 Progress::~Progress() { clear(); }
 

@@ -10,7 +10,8 @@ namespace ridge::cli {
 // worker, so it writes rarely.
 class Progress {
  public:
-  Progress();
+  // `redraws`: the terminal, if it is one, knows how to rewrite a line (TERM is not "dumb").
+  explicit Progress(bool redraws);
   ~Progress();
   void update(double eta_s, size_t done, size_t all, const std::string& now);
   void clear();  // before anything else is printed

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "machine/machine.h"
+#include "machine/presence.h"
 #include "measure/runner.h"
 #include "report/headlines.h"
 #include "report/series_md.h"
@@ -54,6 +55,7 @@ Header header_of(const RunArgs& args, const Context& context, const Suite& suite
   header.machine = to_json(machine);
   header.tool = tool_json();
   header.settings = settings_json(args, suite, plan.effort);
+  header.telemetry = to_json(Watch::telemetry().origins());
   for (const FoundWorker& worker : plan.workers) {
     Json hello = protocol::to_json(worker.hello);
     hello.set("worker", worker.file.name);
@@ -111,6 +113,28 @@ class Keeper {
   bool complained_ = false;
 };
 
+// Another ridge that measures on this machine, told once.
+class Neighbour {
+ public:
+  explicit Neighbour(const Presence& presence) : presence_(presence) {}
+
+  bool here() {
+    const auto other = presence_.other();
+    if (other && !told_) {
+      complain(
+          fmt::format("another ridge{} measures on this machine: rows will be flagged contended",
+                      *other > 0 ? fmt::format(" (process {})", *other) : ""),
+          kOk);
+      told_ = true;
+    }
+    return other.has_value();
+  }
+
+ private:
+  const Presence& presence_;
+  bool told_ = false;
+};
+
 }  // namespace
 
 int run(const RunArgs& args, const Context& context) {
@@ -143,7 +167,7 @@ int run(const RunArgs& args, const Context& context) {
   auto writer = RunWriter::create(args.out, header);
   if (!writer) return complain(writer.error().message, kUsage);
   Keeper keeper(&*writer);
-  Progress progress;
+  Progress progress(context.variable("TERM") != "dumb");
   Listener listener;
   bool announced = false;
   listener.progress = [&](double eta_s, size_t done, size_t all, const std::string& now) {
@@ -158,6 +182,11 @@ int run(const RunArgs& args, const Context& context) {
   listener.row = [&](const Row& row) { keeper.keep(row); };
   listener.samples = [&](const RoundSamples& samples) { keeper.keep(samples); };
   listener.canary = [&](const Canary& canary) { keeper.keep(canary); };
+
+  const Presence presence(args.lock);
+  Neighbour neighbour(presence);
+  plan.beside_another = [&] { return neighbour.here(); };
+  neighbour.here();
 
   Runner runner(plan, listener, interrupted);
   const RunTotals totals = runner.run();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "machine/machine.h"
 
@@ -9,9 +10,11 @@ namespace ridge {
 
 // Processor time of all processors together since boot, in ticks of 10 ms on most systems.
 struct CpuTime {
-  double busy_s = 0;          // spent by processes and the kernel
-  double steal_s = 0;         // taken by the hypervisor for other guests
-  int64_t swapped_pages = 0;  // to and from swap
+  double busy_s = 0;                     // spent by processes and the kernel
+  double steal_s = 0;                    // taken by the hypervisor for other guests
+  double total_s = 0;                    // of both, and idle
+  int64_t swapped_pages = 0;             // to and from swap
+  std::vector<double> processor_busy_s;  // busy_s of each, by its number
 };
 
 // nullopt where the system does not tell.

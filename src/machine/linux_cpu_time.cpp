@@ -9,21 +9,49 @@ namespace {
 
 using machine::parse_number;
 
+struct Times {
+  double busy_s = 0, steal_s = 0, total_s = 0;
+};
+
 double tick_s() { return 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK)); }
+
+// "cpu3 user nice system idle iowait irq softirq steal …", in ticks.
+std::optional<Times> time_of(std::string_view line) {
+  const auto fields = machine::words(line);
+  if (fields.size() < 9) return std::nullopt;
+  Times out;
+  for (size_t i = 1; i < 9; ++i) {
+    const auto ticks = parse_number<int64_t>(fields[i]);
+    if (!ticks || *ticks < 0) return std::nullopt;
+    const double seconds = static_cast<double>(*ticks) * tick_s();
+    out.total_s += seconds;
+    if (i == 8) {
+      out.steal_s = seconds;
+    } else if (i != 4 && i != 5) {  // idle and waiting for a disk are not work
+      out.busy_s += seconds;
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
 std::optional<CpuTime> cpu_time(const Sources& sources) {
-  const auto stat = machine::read_line(sources, "/proc/stat");
-  if (!stat || !stat->starts_with("cpu ")) return std::nullopt;
-  // cpu user nice system idle iowait irq softirq steal …
-  const auto fields = machine::words(*stat);
-  if (fields.size() < 9) return std::nullopt;
-  CpuTime out;
-  for (const size_t i : {1u, 2u, 3u, 6u, 7u}) {
-    out.busy_s += parse_number<double>(fields[i]).value_or(0) * tick_s();
+  const auto stat = machine::read_text(sources, "/proc/stat", machine::kLargeFile);
+  if (!stat) return std::nullopt;
+  const auto lines = machine::split(*stat, '\n');
+  const auto all = lines.empty() ? std::nullopt : time_of(lines[0]);
+  if (!all || !lines[0].starts_with("cpu ")) return std::nullopt;
+  CpuTime out{all->busy_s, all->steal_s, all->total_s, 0, {}};
+  if (out.total_s <= 0) return std::nullopt;  // a sandbox that shows zeros
+  for (size_t i = 1; i < lines.size() && lines[i].starts_with("cpu"); ++i) {
+    const auto number = machine::numbered(machine::words(lines[i])[0], "cpu");
+    const auto one = time_of(lines[i]);
+    if (!number || *number >= 65536 || !one) continue;
+    const auto index = static_cast<size_t>(*number);
+    if (out.processor_busy_s.size() <= index) out.processor_busy_s.resize(index + 1, 0);
+    out.processor_busy_s[index] = one->busy_s;
   }
-  out.steal_s = parse_number<double>(fields[8]).value_or(0) * tick_s();
   if (const auto vmstat = machine::read_text(sources, "/proc/vmstat")) {
     for (const std::string_view line : machine::split(*vmstat, '\n')) {
       if (!line.starts_with("pswpin ") && !line.starts_with("pswpout ")) continue;

@@ -5,6 +5,7 @@
 
 #include "machine/files.h"
 #include "machine/machine.h"
+#include "machine/platform.h"
 
 namespace ridge {
 namespace {
@@ -63,8 +64,10 @@ void take_hottest(std::optional<double>& hottest, const Result<int64_t>& millide
   hottest = std::max(hottest.value_or(celsius), celsius);
 }
 
+}  // namespace
+
 // Only sensors of the processor: reading a disk's may take milliseconds, or wake it.
-Known<double> temperature(const Sources& sources) {
+Known<double> machine::processor_temperature(const Sources& sources) {
   static constexpr std::array<std::string_view, 5> chips = {"coretemp", "k10temp", "zenpower",
                                                             "cpu_thermal", "apm_xgene"};
   std::optional<double> hottest;
@@ -91,8 +94,6 @@ Known<double> temperature(const Sources& sources) {
   }
   return known(hottest, "no sensor of the processor in /sys");
 }
-
-}  // namespace
 
 Snapshot snapshot(const Sources& sources) {
   Snapshot out;
@@ -124,7 +125,7 @@ Snapshot snapshot(const Sources& sources) {
     if (kib && *kib >= 0 && *kib < (int64_t{1} << 50)) out.memory_available_bytes = *kib * 1024;
   }
   out.clock_mean_hz = clock_mean(sources);
-  out.temperature_celsius = temperature(sources);
+  out.temperature_celsius = machine::processor_temperature(sources);
   return out;
 }
 

@@ -103,37 +103,6 @@ void read_container(const Sources& sources, System& system) {
   }
 }
 
-void read_power(const Sources& sources, System& system) {
-  bool mains = false, online = false, battery = false, discharging = false;
-  const std::string folder = "/sys/class/power_supply";
-  for (const std::string& name : list_folder(sources, folder)) {
-    const auto type = read_line(sources, folder + "/" + name + "/type");
-    if (!type) continue;
-    const auto on = read_int(sources, folder + "/" + name + "/online");
-    const auto status = read_line(sources, folder + "/" + name + "/status");
-    // A mouse has a battery, too: its scope is "Device".
-    const auto scope = read_line(sources, folder + "/" + name + "/scope");
-    if (scope && *scope == "Device") continue;
-    if (*type == "Mains" || *type == "USB") {
-      mains = true;
-      online = online || (on && *on > 0);
-    } else if (*type == "Battery") {
-      battery = true;
-      discharging = discharging || (status && *status == "Discharging");
-    }
-  }
-  if (online) {
-    system.power_source = "ac";
-  } else if (battery && (discharging || mains)) {
-    system.power_source = "battery";
-  } else if (battery) {
-    system.power_source = KnownText::unknown("a battery that does not say whether it is in use");
-  } else {
-    system.power_source =
-        KnownText::unknown("no power supply in /sys: a server, a desktop or a virtual machine");
-  }
-}
-
 void read_load(const Sources& sources, System& system) {
   const auto loads = read_line(sources, "/proc/loadavg");
   const auto parts = loads ? words(*loads) : std::vector<std::string_view>();
@@ -184,12 +153,43 @@ void read_affinity(const Sources& sources, System& system) {
 
 }  // namespace
 
+Known<std::string> read_power_source(const Sources& sources) {
+  bool mains = false, online = false, battery = false, discharging = false;
+  const std::string folder = "/sys/class/power_supply";
+  for (const std::string& name : list_folder(sources, folder)) {
+    const auto type = read_line(sources, folder + "/" + name + "/type");
+    if (!type) continue;
+    const auto on = read_int(sources, folder + "/" + name + "/online");
+    const auto status = read_line(sources, folder + "/" + name + "/status");
+    // A mouse has a battery, too: its scope is "Device".
+    const auto scope = read_line(sources, folder + "/" + name + "/scope");
+    if (scope && *scope == "Device") continue;
+    if (*type == "Mains" || *type == "USB") {
+      mains = true;
+      online = online || (on && *on > 0);
+    } else if (*type == "Battery") {
+      battery = true;
+      discharging = discharging || (status && *status == "Discharging");
+    }
+  }
+  if (online) {
+    return "ac";
+  }
+  if (battery && (discharging || mains)) {
+    return "battery";
+  }
+  if (battery) {
+    return KnownText::unknown("a battery that does not say whether it is in use");
+  }
+  return KnownText::unknown("no power supply in /sys: a server, a desktop or a virtual machine");
+}
+
 void read_system(const Sources& sources, System& system) {
   read_kernel(sources, system);
   read_os(sources, system);
   read_virtualization(sources, system);
   read_container(sources, system);
-  read_power(sources, system);
+  system.power_source = read_power_source(sources);
   read_load(sources, system);
   read_affinity(sources, system);
   system.cpu_quota_cores = cgroup_cpu_quota_cores(sources);

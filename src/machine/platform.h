@@ -35,6 +35,10 @@ ProcessTimes read_process_times(const Sources& sources);
 std::vector<HeavyProcess> heavy_processes(const ProcessTimes& before, const ProcessTimes& after,
                                           double seconds, double least = 0.2);
 
+// Linux: the hottest sensor of the processor; and "ac" or "battery".
+Known<double> processor_temperature(const Sources& sources);
+Known<std::string> read_power_source(const Sources& sources);
+
 // Facts that the processor itself tells, not its operating system (isa_x86.cpp, …).
 void read_identity_of_cpu(Cpu& cpu);  // fills in what is still unknown of model, vendor, family, …
 Known<std::string> hypervisor_of_cpu();

@@ -121,9 +121,68 @@ void estimate(const Steady& steady, int not_steady, double target, Row& row) {
   }
 }
 
+// One bad round of five hardly moves the number: what the machine did is the row's if it did it in
+// more than a quarter of them.
+void add_machine_flags(const std::vector<KeptRound>& rounds, Row& row) {
+  struct Rule {
+    bool Watched::*seen;
+    Flag flag;
+  };
+  constexpr Rule kRules[] = {{&Watched::contended, Flag::contended},
+                             {&Watched::throttled_power, Flag::throttled_power},
+                             {&Watched::throttled_thermal, Flag::throttled_thermal},
+                             {&Watched::clock_idle, Flag::clock_idle},
+                             {&Watched::low_power_mode, Flag::low_power_mode},
+                             {&Watched::on_battery, Flag::on_battery}};
+  for (const Rule& rule : kRules) {
+    const auto seen = std::count_if(rounds.begin(), rounds.end(), [&](const KeptRound& round) {
+      return round.outcome.watched.*rule.seen;
+    });
+    if (4 * static_cast<size_t>(seen) > rounds.size()) row.add(rule.flag);
+  }
+  for (const KeptRound& round : rounds) {
+    if (round.outcome.watched.swapping) row.add(Flag::swapping);
+  }
+}
+
+using Told = std::optional<double> RowTelemetry::*;
+std::vector<double> told(const std::vector<KeptRound>& rounds, Told what) {
+  std::vector<double> out;
+  for (const KeptRound& round : rounds) {
+    if (const auto& value = round.outcome.watched.telemetry.*what) out.push_back(*value);
+  }
+  return out;
+}
+
+// Medians of rounds, and the extremes of all.
+void add_telemetry(const std::vector<KeptRound>& rounds, RowTelemetry& row) {
+  for (const KeptRound& round : rounds) {
+    const RowTelemetry& one = round.outcome.watched.telemetry;
+    row.readings += one.readings;
+    if (one.throttle_events) {
+      row.throttle_events = row.throttle_events.value_or(0) + *one.throttle_events;
+    }
+  }
+  for (const Told what : {&RowTelemetry::clock_median_mhz, &RowTelemetry::steal_percent}) {
+    row.*what = stats::median(told(rounds, what));
+  }
+  for (const Told what : {&RowTelemetry::clock_max_mhz, &RowTelemetry::temperature_max_celsius,
+                          &RowTelemetry::load1_max}) {
+    const auto all = told(rounds, what);
+    if (!all.empty()) row.*what = *std::max_element(all.begin(), all.end());
+  }
+  const auto slow = told(rounds, &RowTelemetry::clock_min_mhz);
+  if (!slow.empty()) row.clock_min_mhz = *std::min_element(slow.begin(), slow.end());
+  // Rounds whose counters did not agree tell nothing; most have to.
+  const auto energy = told(rounds, &RowTelemetry::energy_j_per_op);
+  if (2 * energy.size() > rounds.size()) {
+    row.energy_j_per_op = stats::median(energy);
+    row.energy_from = Watch::telemetry().origins().energy.value.value_or("");
+  }
+}
+
 void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
   double warmup_s = 0;
-  size_t contended = 0;
   for (const auto& [o, at_s] : rounds) {
     row.time.rounds += 1;
     row.time.warmup_samples += o.first_steady;
@@ -133,14 +192,11 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
     if (o.timer_limited) row.add(Flag::timer_limited);
     if (o.cache_not_cold) row.add(Flag::cache_not_cold);
     if (o.fallback_timer) row.add(Flag::fallback_timer);
-    if (o.swapping) row.add(Flag::swapping);
-    contended += o.contended;
     row.bytes_peak = std::max(row.bytes_peak, o.bytes_peak);
     row.check.elements += o.check.elements;
     row.check.worst = std::max(row.check.worst, o.check.worst);
     if (row.check.verdict == CheckOutcome::Verdict::not_run) row.check.verdict = o.check.verdict;
   }
-  if (4 * contended > rounds.size()) row.add(Flag::contended);
   const RoundOutcome& first = rounds.front().outcome;
   row.time.warmup_s = warmup_s / static_cast<double>(rounds.size());
   row.time.ops_per_sample = first.ops_per_sample;
@@ -208,6 +264,8 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
       row.time.median_ns = stats::median(steady.pooled);  // its results are `values`
     }
     add_round_facts(rounds, row);
+    add_machine_flags(rounds, row);
+    add_telemetry(rounds, row.telemetry);
     derive_rate(row);
     row.values = values_of(row.work, row.cost, rounds);
     const auto severe = static_cast<double>(row.time.outliers_severe);

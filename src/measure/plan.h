@@ -50,9 +50,10 @@ struct Plan {
   std::vector<FoundWorker> workers;
   std::vector<PlannedRow> rows;
   Effort effort;
-  std::vector<Flag> machine_flags;  // that hold for every row: on_battery
-  double canary_seconds = 0;        // of one canary pair
-  double overhead_seconds = 0;      // guessed: all that is not timing
+  std::vector<Flag> machine_flags;       // that hold for every row: on_battery
+  std::function<bool()> beside_another;  // does another ridge measure here now? May be empty
+  double canary_seconds = 0;             // of one canary pair
+  double overhead_seconds = 0;           // guessed: all that is not timing
   double eta_seconds() const;
 };
 

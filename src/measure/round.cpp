@@ -9,7 +9,7 @@
 #include <set>
 
 #include "measure/check.h"
-#include "measure/disturbance.h"
+#include "measure/watch.h"
 #include "stats/quantile.h"
 
 namespace ridge {
@@ -182,7 +182,7 @@ class Round {
     double measured_ns = 0;
     const double overhead = client_.hello().clock_overhead_ns;
     const auto ops = static_cast<double>(out_.ops_per_sample);
-    std::optional<Disturbance> disturbance;  // watched from the first samples on, not while filling
+    std::optional<Watch> watch;  // from the first samples on, not while filling
     auto reply = client_.time(
         {.handle = out_.prepared.handle,
          .salt = request_.salt * 2,
@@ -190,7 +190,7 @@ class Round {
          .most_samples = kMostSamples,
          .most_ns = request_.seconds * 1e9},
         [&](const protocol::Samples& samples) {
-          if (!disturbance) disturbance.emplace(client_.pid());
+          if (!watch) watch.emplace(client_.pid());
           const bool on_device = !samples.device_ns.empty();
           for (size_t i = 0; i < samples.host_ns.size(); ++i) {
             measured_ns += samples.host_ns[i];
@@ -202,6 +202,8 @@ class Round {
             host_ns_.push_back(std::max(host, 0.0) / ops);
           }
           if (on_device) device_samples_ += samples.device_ns.size();
+          if (samples.host_ns.empty()) return true;
+          watch->look((samples.start_ns.back() + samples.host_ns.back()) * 1e-9);
           const auto n = static_cast<int64_t>(out_.ns.size());
           if (n < next_check) return true;
           const double elapsed = (samples.start_ns.back() + samples.host_ns.back()) * 1e-9;
@@ -224,14 +226,16 @@ class Round {
       fail(Status::failed, "time: no samples");
       return false;
     }
-    if (disturbance) {
-      out_.contended = disturbance->so_far().contended;
-      out_.swapping = disturbance->so_far().swapping;
-    }
+    if (watch) out_.watched = watch->end();
     believe_device_or_host(ops);
     decision = stats::decide(rule, out_.ns, ops, request_.seconds);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
+    if (out_.watched.power_w) {
+      const double op_s = std::accumulate(out_.ns.begin(), out_.ns.end(), 0.0) * 1e-9 /
+                          static_cast<double>(out_.ns.size());
+      out_.watched.telemetry.energy_j_per_op = *out_.watched.power_w * op_s;
+    }
     const double untimed = made_ready_each_time(row_.work) ? reply->timed.untimed_ns : 0;
     why = held_against_wall_clock(measured_ns, reply->wall_ns - untimed,
                                   reply->wall_ns + reply->fill_ns);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "measure/plan.h"
+#include "measure/watch.h"
 #include "stats/stopping.h"
 #include "store/row.h"
 #include "worker/client.h"
@@ -37,8 +38,7 @@ struct RoundOutcome {
   bool timer_limited = false;
   bool cache_not_cold = false;
   bool fallback_timer = false;  // the device's clock is not believed; ns are the host's
-  bool contended = false;
-  bool swapping = false;
+  Watched watched;              // the machine meanwhile
   int64_t bytes_peak = 0;
   std::vector<std::string> notes;
   std::vector<Value> values;  // results that are no time, as the worker told them

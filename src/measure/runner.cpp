@@ -32,7 +32,8 @@ RoundSamples sidecar(const Row& row, const KeptRound& round, int64_t number) {
           round.outcome.ops_per_sample,
           round.outcome.first_steady,
           round.outcome.start_ns,
-          round.outcome.ns};
+          round.outcome.ns,
+          round.outcome.watched.disturbed};
 }
 
 }  // namespace
@@ -83,6 +84,7 @@ void Runner::visit(const Step& step) {
                              .seconds = planned.seconds,
                              .to_the_end = !planned.in_rounds()});
   }
+  if (plan_.beside_another && plan_.beside_another()) outcome.watched.contended = true;
   measuring_s_ += outcome.timed_s;
   if (planned.in_rounds()) shared_s_ += outcome.timed_s;
 

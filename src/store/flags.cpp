@@ -40,7 +40,7 @@ constexpr std::array<FlagText, 22> kFlags = {{
      "too few copies were touched to keep the operands out of the cache, or its size is unknown",
      "free memory for the rotation, or read it as a warm number"},
     {Flag::contended, "contended",
-     "other processes, or other guests of the host, took processor time meanwhile",
+     "other processes, another ridge, or other guests of the host shared the machine meanwhile",
      "stop them and run again"},
     {Flag::on_battery, "on_battery", "the machine ran on its battery", "plug it in"},
     {Flag::low_power_mode, "low_power_mode", "the machine saves power by setting",

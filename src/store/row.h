@@ -53,6 +53,20 @@ struct CheckOutcome {
 };
 std::string_view name(CheckOutcome::Verdict verdict);
 
+// What the machine told while the row was timed, over all rounds; nullopt where it did not. Why a
+// source does not exist at all stands in the run's header.
+struct RowTelemetry {
+  int64_t readings = 0;
+  // Of the processors that worked, in MHz.
+  std::optional<double> clock_median_mhz, clock_min_mhz, clock_max_mhz;
+  std::optional<double> temperature_max_celsius;
+  std::optional<double> steal_percent;  // of the time of all processors
+  std::optional<double> load1_max;
+  std::optional<int64_t> throttle_events;
+  std::optional<double> energy_j_per_op;
+  std::string energy_from;  // which counters; empty without energy
+};
+
 // One line of a table: one work on one worker and device under one setting.
 struct Row {
   Workload work;
@@ -67,6 +81,7 @@ struct Row {
   std::vector<Value> values;  // what is no time
   Cost cost;
   CheckOutcome check;
+  RowTelemetry telemetry;
   std::vector<Flag> flags;
   std::string kernel;
   std::vector<std::string> notes;

@@ -57,6 +57,19 @@ void cost_fields(Cost& cost, Visit&& visit) {
   visit("footprint_bytes", cost.footprint);
 }
 
+template <class Telemetry, class Visit>
+void telemetry_fields(Telemetry& telemetry, Visit&& visit) {
+  visit("readings", telemetry.readings);
+  visit("clock_median_mhz", telemetry.clock_median_mhz);
+  visit("clock_min_mhz", telemetry.clock_min_mhz);
+  visit("clock_max_mhz", telemetry.clock_max_mhz);
+  visit("temperature_max_celsius", telemetry.temperature_max_celsius);
+  visit("steal_percent", telemetry.steal_percent);
+  visit("load1_max", telemetry.load1_max);
+  visit("throttle_events", telemetry.throttle_events);
+  visit("energy_j_per_op", telemetry.energy_j_per_op);
+}
+
 Json as_json(const std::vector<double>& values) { return list(values); }
 template <class T>
 Json as_json(const T& value) {
@@ -96,6 +109,11 @@ Json to_json(const Row& row) {
   check.set("status", name(row.check.verdict)).set("elements", row.check.elements);
   check.set("worst_error_over_tolerance", row.check.worst);
   if (!row.check.detail.empty()) check.set("detail", row.check.detail);
+  Json telemetry = Json::object();
+  telemetry_fields(row.telemetry,
+                   [&](std::string_view key, const auto& v) { telemetry.set(key, as_json(v)); });
+  const std::string& energy_from = row.telemetry.energy_from;
+  telemetry.set("energy_from", energy_from.empty() ? Json() : Json(energy_from));
   Json flags = Json::array();
   for (const Flag flag : row.flags) flags.push(text_of(flag).name);
 
@@ -106,7 +124,8 @@ Json to_json(const Row& row) {
   json.set("reason", row.reason.empty() ? Json() : Json(row.reason));
   json.set("time", std::move(time)).set("rate", std::move(rate)).set("cost", std::move(cost));
   if (!row.values.empty()) json.set("values", to_json(row.values));
-  json.set("check", std::move(check)).set("flags", std::move(flags));
+  json.set("check", std::move(check)).set("telemetry", std::move(telemetry));
+  json.set("flags", std::move(flags));
   json.set("kernel", row.kernel).set("executed_dtype", row.executed_dtype);
   json.set("copies", row.copies).set("bytes_held", row.bytes_held);
   json.set("bytes_peak", row.bytes_peak).set("notes", list(row.notes));
@@ -116,7 +135,7 @@ Json to_json(const Row& row) {
 
 Result<Row> parse_row(const Json& json, const std::string& where) {
   Row row;
-  Json work, settings, time, rate, cost, check;
+  Json work, settings, time, rate, cost, check, telemetry = Json::object();
   std::vector<std::string> flags;
   Fields fields(json, where);
   fields.required("workload", work).required("settings", settings);
@@ -124,7 +143,10 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   read_name(fields, "status", row.status, parse_status);
   fields.optional("reason", row.reason).optional("stderr_tail", row.stderr_tail);
   fields.required("time", time).required("rate", rate).required("cost", cost);
-  fields.required("check", check).optional("flags", flags).optional("kernel", row.kernel);
+  fields.required("check", check)
+      .optional("telemetry", telemetry)
+      .optional("flags", flags)
+      .optional("kernel", row.kernel);
   fields.optional("executed_dtype", row.executed_dtype).optional("copies", row.copies);
   fields.optional("bytes_held", row.bytes_held).optional("bytes_peak", row.bytes_peak);
   fields.optional("notes", row.notes);
@@ -155,7 +177,11 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   check_members.optional("elements", row.check.elements)
       .optional("worst_error_over_tolerance", row.check.worst)
       .optional("detail", row.check.detail);
-  for (const Fields* members : {&time_members, &cost_members, &rate_members, &check_members}) {
+  Fields told(telemetry, where + ": telemetry");
+  telemetry_fields(row.telemetry, [&](std::string_view key, auto& v) { told.optional(key, v); });
+  told.optional("energy_from", row.telemetry.energy_from);
+  for (const Fields* members :
+       {&time_members, &cost_members, &rate_members, &check_members, &told}) {
     if (auto done = members->done(allow); !done) return done.error();
   }
   for (const std::string& text : flags) {

@@ -45,6 +45,7 @@ Json header_line(const Header& header) {
   json.set("started_utc", header.started_utc).set("argv", list(header.argv));
   json.set("machine_key", header.machine_key).set("machine", header.machine);
   json.set("tool", header.tool).set("settings", header.settings).set("workers", header.workers);
+  json.set("telemetry", header.telemetry);
   json.set("row_keys", list(header.row_keys));
   return json;
 }
@@ -62,6 +63,7 @@ Result<Header> parse_header(const Json& json, const std::string& where) {
       .optional("tool", header.tool)
       .optional("settings", header.settings)
       .optional("workers", header.workers)
+      .optional("telemetry", header.telemetry)
       .optional("row_keys", header.row_keys);
   if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
   std::string name, version;
@@ -202,6 +204,13 @@ Result<void> RunWriter::add(const RoundSamples& samples) {
   json.set("start_s", samples.start_s).set("ops_per_sample", samples.ops_per_sample);
   json.set("warmup", samples.warmup).set("start_ns", times(samples.start_ns));
   json.set("ns", times(samples.ns));
+  Json disturbed = Json::array();
+  for (const Disturbed& part : samples.disturbed) {
+    Json one = Json::object();
+    one.set("from_ns", std::round(part.from_ns)).set("to_ns", std::round(part.to_ns));
+    disturbed.push(one.set("what", part.what));
+  }
+  json.set("disturbed", std::move(disturbed));
   return append(samples_, json);
 }
 

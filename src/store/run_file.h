@@ -21,6 +21,7 @@ struct Header {
   Json machine;                       // as discovered
   Json tool;                          // version, git, dirty, build_type, method_version
   Json settings;                      // suite, rounds, budget, seed, target
+  Json telemetry = Json::object();    // where each quantity comes from, or why it is not told
   Json workers = Json::array();       // what each said in hello
   std::vector<std::string> row_keys;  // in the order asked for; rows are measured in another
 };
@@ -35,6 +36,13 @@ struct Summary {
   std::optional<double> noise_floor_percent;  // half the range of the canaries' medians
 };
 
+// A part of a round in which something was seen to disturb it; samples that overlap it may suffer.
+// It is as wide as the readings lie apart.
+struct Disturbed {
+  double from_ns = 0, to_ns = 0;  // on the axis of start_ns
+  std::string what;               // "steal" or "throttled"
+};
+
 // The samples of one round of one row; these stand in a sidecar file.
 struct RoundSamples {
   std::string row_key;
@@ -43,6 +51,7 @@ struct RoundSamples {
   int64_t ops_per_sample = 1;
   int64_t warmup = 0;                // samples at the front that were left out
   std::vector<double> start_ns, ns;  // per sample since the round's start; per op
+  std::vector<Disturbed> disturbed;
 };
 
 struct Canary {

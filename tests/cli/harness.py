@@ -12,6 +12,8 @@ SOURCE = pathlib.Path(os.environ.get("RIDGE_TEST_SOURCE", pathlib.Path(__file__)
 BINARY = os.environ.get("RIDGE_TEST_BINARY", str(SOURCE / "build/tests/bin/ridge"))
 SIM = os.environ.get("RIDGE_TEST_SIM", str(SOURCE / "build/tests/tests/sim"))
 GEMM = {"kind": "gemm", "dtype": "f32", "m": 16, "n": 16, "k": 16}
+# Its own: tests that run beside this one are not to be noticed.
+LOCK = os.path.join(tempfile.gettempdir(), f"ridge-test-{os.getpid()}.lock")
 PATIENCE = 120  # seconds after which a test gives up: far longer than anything takes
 
 
@@ -23,6 +25,7 @@ def environment(**changes):
     """The caller's, without what would change ridge's mind, with the simulated worker to be found."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("RIDGE_")}
     env["RIDGE_WORKER_PATH"] = SIM
+    env["RIDGE_LOCK"] = LOCK
     for name, value in changes.items():
         if value is None:
             env.pop(name, None)
@@ -123,4 +126,7 @@ class RidgeTest(unittest.TestCase):
 
 
 def main():
-    unittest.main(verbosity=1)
+    try:
+        unittest.main(verbosity=1)
+    finally:
+        pathlib.Path(LOCK).unlink(missing_ok=True)

@@ -88,6 +88,12 @@ inline ridge::Row any_row() {
     if (*rc::gen::inRange(0, 4) == 0) row.add(text.flag);
   }
   if (*rc::gen::arbitrary<bool>()) row.executed_dtype = "tf32";
+  row.telemetry.readings = *rc::gen::inRange<int64_t>(0, 1000);
+  row.telemetry.clock_median_mhz = maybe_number();
+  row.telemetry.steal_percent = maybe_number();
+  row.telemetry.energy_j_per_op = maybe_number();
+  if (*rc::gen::arbitrary<bool>()) row.telemetry.throttle_events = *rc::gen::arbitrary<int64_t>();
+  row.telemetry.energy_from = any_text();
   row.copies = *rc::gen::arbitrary<int64_t>();
   row.bytes_peak = *rc::gen::arbitrary<int64_t>();
   return row;

@@ -190,16 +190,8 @@ Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
 }
 
 sdk::Arena& CpuWorker::arena() {
-  if (arena_) return *arena_;
-  // Address space for all of memory; where its size is limited, for as much as there is.
-  for (int64_t capacity = topology_.memory_bytes;; capacity /= 2) {
-    try {
-      arena_ = std::make_unique<sdk::Arena>(capacity);
-      return *arena_;
-    } catch (const std::bad_alloc&) {
-      if (capacity < (int64_t{1} << 24)) throw;
-    }
-  }
+  if (!arena_) arena_ = std::make_unique<sdk::Arena>(topology_.memory_bytes);
+  return *arena_;
 }
 
 template <class Op, class... Args>

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kPage = 4096;
+constexpr int64_t kLeastArena = int64_t{16} << 20;
 
 // Where array number `count` begins in its page: cache lines 0, 32, 16, 48, 8, … (six bits of the
 // count, reversed), so that arrays made one after another lie half or a quarter of a page apart and
@@ -47,9 +48,13 @@ Arena::Arena(int64_t capacity) : capacity_(round_up(capacity, kHugePage)) {
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
 #endif
-  void* region = mmap(nullptr, static_cast<size_t>(capacity_ + kHugePage), PROT_READ | PROT_WRITE,
-                      flags, -1, 0);
-  if (region == MAP_FAILED) throw std::bad_alloc();
+  void* region = MAP_FAILED;
+  for (;; capacity_ = round_up(capacity_ / 2, kHugePage)) {
+    region = mmap(nullptr, static_cast<size_t>(capacity_ + kHugePage), PROT_READ | PROT_WRITE,
+                  flags, -1, 0);
+    if (region != MAP_FAILED) break;
+    if (capacity_ < kLeastArena) throw std::bad_alloc();
+  }
   const auto address = reinterpret_cast<uintptr_t>(region);
   const auto aligned = static_cast<uintptr_t>(round_up(static_cast<int64_t>(address), kHugePage));
   base_ = reinterpret_cast<std::byte*>(aligned);

@@ -11,7 +11,8 @@ namespace ridge::sdk {
 // together. Not thread-safe.
 class Arena {
  public:
-  // Reserves address space only (no memory) for `capacity` bytes; throws std::bad_alloc if refused.
+  // Reserves address space only (no memory) for `capacity` bytes, or for as large a half, quarter,
+  // … of them as is granted where address space is limited; throws std::bad_alloc below 16 MiB.
   explicit Arena(int64_t capacity);
   ~Arena();
   Arena(const Arena&) = delete;

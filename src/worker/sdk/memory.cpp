@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -68,15 +67,12 @@ int64_t available_memory(const std::string& root) {
       path.resize(std::min(path.size() - 1, path.rfind('/')));
     }
   }
-  return available;
-}
-
-int64_t mappable_memory() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-    return std::numeric_limits<int64_t>::max();
+  // An address space has to hold more than what is asked for.
+  rlimit space{};
+  if (root.empty() && getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
+    available = std::min(available, static_cast<int64_t>(space.rlim_cur / 2));
   }
-  return static_cast<int64_t>(limit.rlim_cur);
+  return available;
 }
 
 }  // namespace ridge::sdk
