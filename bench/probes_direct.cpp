@@ -170,7 +170,8 @@ int main(int argc, char** argv) {
         [&](int64_t) { return chase(set, options.small_pages); });
   }
   for (const int64_t ops : {1, 16, 256}) {
-    add(Dispatch{ops}, {.threads = cores}, [&](int64_t) { return dispatch(Dispatch{ops}); });
+    add(Dispatch{ops}, {.cache = CacheMode::hot, .threads = cores},
+        [&](int64_t) { return dispatch(Dispatch{ops}); });
   }
   for (const DType dtype : {DType::f32, DType::bf16, DType::int8}) {
     const ConvStack stack{dtype, 512, 4096, 8};
