@@ -110,7 +110,7 @@ void add_curve(const CacheCurve& curve, const std::vector<Cache>& caches, Table&
     table.add(
         {what, "–", "not found", fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes)),
          nearest == cliffs.end() ? "no step stands out of the noise"
-                                 : fmt::format("nearest step at {}: shared, or partly another's",
+                                 : fmt::format("nearest step at {}: shared with others, or hidden by the reach of a TLB",
                                                size_text(nearest->capacity.value))});
   }
 }

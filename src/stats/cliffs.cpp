@@ -15,10 +15,10 @@ namespace {
 constexpr size_t kLeastPoints = 12;
 constexpr size_t kBeside = 3;  // points on each side of a cliff, at least
 constexpr size_t kMostRises = 6;
-constexpr double kRiseCost = 3;   // parameters: height, place, search
-constexpr double kCoarse = 0.002; // how well places are found while models are chosen …
-constexpr double kFine = 0.0002;  // … and in the end
-constexpr double kFloor = 0.002;  // noise below this is not believed
+constexpr double kRiseCost = 3;    // parameters: height, place, search
+constexpr double kCoarse = 0.002;  // how well places are found while models are chosen …
+constexpr double kFine = 0.0002;   // … and in the end
+constexpr double kFloor = 0.002;   // noise below this is not believed
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 enum class Term { log_size, per_size, size };
