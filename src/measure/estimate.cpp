@@ -12,6 +12,8 @@ constexpr double kBaseShare = 0.85;     // of the time; the rest goes to the wid
 constexpr double kStepOverhead = 0.02;  // s: requests, reference values, the sidecar
 constexpr double kSpawn = 0.15;         // s: starting a worker, and ending it
 
+constexpr double kFirstTouch = 2e9;  // B/s at which a system hands out memory
+
 double bytes_filled(const PlannedRow& row) {
   const Cost c = cost(row.work, row.settings);
   const auto cache = static_cast<double>(row.cache_bytes);
@@ -35,6 +37,9 @@ void share_time(Plan& plan, const RoughRates& rates) {
     if (row.skip) continue;
     // Inputs are made once a round for timing, and in the first round once more for the check.
     const double visits = row.in_rounds() ? rounds : 1;
+    if (std::holds_alternative<Alloc>(row.work)) {
+      plan.overhead_seconds += static_cast<double>(row.memory_bytes) / kFirstTouch;
+    }
     plan.overhead_seconds +=
         visits * kStepOverhead + (visits + 0.5) * bytes_filled(row) / rates.fill_byte_per_s;
   }

@@ -43,6 +43,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
       rows.push_back({.worker = worker,
                       .device = device.id,
                       .cache_bytes = device.cache_bytes,
+                      .memory_bytes = device.memory_bytes.value_or(0),
                       .work = item.work,
                       .settings = item.settings});
     }

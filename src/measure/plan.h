@@ -33,7 +33,8 @@ struct FoundWorker {
 struct PlannedRow {
   size_t worker = 0;  // into Plan::workers
   std::string device;
-  int64_t cache_bytes = 0;  // of the device: what `cold` has to exceed
+  int64_t cache_bytes = 0;   // of the device: what `cold` has to exceed
+  int64_t memory_bytes = 0;  // of the device, 0: unknown
   Workload work;
   Settings settings;
   std::optional<std::string> skip;

@@ -348,7 +348,7 @@ class Round {
   }
 
   void judge_cache() {
-    if (row_.settings.cache != CacheMode::cold) return;
+    if (row_.settings.cache != CacheMode::cold || output_name(row_.work).empty()) return;
     const double footprint = cost(row_.work, row_.settings).footprint;
     const int64_t touched =
         std::min(out_.prepared.copies, static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample);

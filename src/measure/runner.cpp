@@ -256,21 +256,21 @@ RunTotals Runner::run() {
   for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
   share_time(plan_, rates);
 
-  std::vector<size_t> all, again;  // in the first round; in those that follow
+  std::vector<size_t> in_rounds, once;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
-    if (!plan_.rows[i].skip) all.push_back(i);
-    if (!plan_.rows[i].skip && plan_.rows[i].in_rounds()) again.push_back(i);
-    if (plan_.rows[i].skip && listener_.row) listener_.row(row_of(i));
+    const PlannedRow& row = plan_.rows[i];
+    if (!row.skip) (row.in_rounds() ? in_rounds : once).push_back(i);
+    if (row.skip && listener_.row) listener_.row(row_of(i));
   }
-  steps_ = all.size() + again.size() * static_cast<size_t>(plan_.effort.rounds - 1);
+  steps_ = in_rounds.size() * static_cast<size_t>(plan_.effort.rounds) + once.size();
   told_eta_s_ = elapsed() + plan_.eta_seconds();
   tell("");
   int session = 0;
   bool going = true;
-  for (; going && session < plan_.effort.rounds; ++session) {
+  for (; going && !in_rounds.empty() && session < plan_.effort.rounds; ++session) {
     sing(session);
     if (session > 0) share_what_is_left(plan_.effort.rounds - session);
-    going = follow(rounds_schedule(session == 0 ? all : again, 1, session, plan_.effort.seed));
+    going = follow(rounds_schedule(in_rounds, 1, session, plan_.effort.seed));
   }
   while (going) {
     const Schedule more = further_rounds(session);
@@ -280,6 +280,10 @@ RunTotals Runner::run() {
     ++session;
   }
   if (going) sing(session);
+  // Last, as they leave a machine hot or its memory turned over; each in a process of its own.
+  for (const size_t row : once) {
+    if (going) going = follow(rounds_schedule({row}, 1, ++session, plan_.effort.seed));
+  }
   sessions_.end_all();
   return {elapsed(), measuring_s_, told_eta_s_, !going, noise_floor()};
 }

@@ -20,12 +20,20 @@ std::string with_interval(double ns, const std::optional<stats::Interval>& inter
                   : show_time(ns);
 }
 
+std::string submission_text(const stats::Line& line) {
+  if (line.a_interval && line.a_interval->lo <= 0) {
+    return fmt::format("nothing to be seen (95 % below {})",
+                       show_time(std::max(0.0, line.a_interval->hi)));
+  }
+  return with_interval(line.a, line.a_interval);
+}
+
 std::string calls_text(const CallCost& cost) {
   const std::string who = fmt::format("{}:{} {}", cost.worker, cost.device, cost.settings);
   switch (cost.line.verdict) {
     case stats::LineVerdict::fits:
       return fmt::format("- {}: {} to submit and wait, {} a call\n", who,
-                         with_interval(std::max(0.0, cost.line.a), cost.line.a_interval),
+                         submission_text(cost.line),
                          with_interval(cost.line.b, cost.line.b_interval));
     case stats::LineVerdict::few_rounds: return fmt::format("- {}: fewer than three rounds\n", who);
     case stats::LineVerdict::few_points:
@@ -107,11 +115,13 @@ void add_curve(const CacheCurve& curve, const std::vector<Cache>& caches, Table&
                                             return nearness(x.capacity.value, caches[i].bytes) <
                                                    nearness(y.capacity.value, caches[i].bytes);
                                           });
-    table.add(
-        {what, "–", "not found", fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes)),
-         nearest == cliffs.end() ? "no step stands out of the noise"
-                                 : fmt::format("nearest step at {}: shared with others, or hidden by the reach of a TLB",
-                                               size_text(nearest->capacity.value))});
+    table.add({what, "–", "not found",
+               fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes)),
+               nearest == cliffs.end()
+                   ? "no step stands out of the noise"
+                   : fmt::format(
+                         "nearest step at {}: shared with others, or hidden by the reach of a TLB",
+                         size_text(nearest->capacity.value))});
   }
 }
 

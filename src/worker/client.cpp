@@ -79,7 +79,11 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
                              std::function<bool()> interrupted) {
   auto process = Process::start({executable});
   if (!process) return process.error();
-  return greet(*std::move(process), seed, deadline_s, std::move(interrupted));
+  auto client = greet(*std::move(process), seed, deadline_s, std::move(interrupted));
+  if (!client && lacks_a_library(client.error().message)) {
+    if (auto why = explain_missing_libraries(executable)) return Error{*why};
+  }
+  return client;
 }
 
 Result<Client> Client::greet(Process process, uint64_t seed, double deadline_s,
@@ -91,9 +95,6 @@ Result<Client> Client::greet(Process process, uint64_t seed, double deadline_s,
   // What it said on stderr goes with the client, so the error takes the last of it along.
   const auto failed = [&](const Error& error) {
     const auto tail = client.stderr_tail();
-    if (!tail.empty() && lacks_a_library(tail.back())) {
-      if (auto why = explain_missing_libraries(executable)) return Error{*why};
-    }
     return tail.empty() ? error : Error{fmt::format("{} (stderr: {})", error.message, tail.back())};
   };
   auto reply = client.call("hello", std::move(request), deadline_s);
