@@ -191,7 +191,7 @@ TEST(Runner, AHangCostsItsRowOnly) {
 TEST(Runner, OdditiesCostNothing) {
   for (const std::string mode :
        {"slow@prepare", "slow@time", "event@prepare", "event@check", "event@time", "event@release",
-        "twice@check", "flood@time", "flood-line@check", "handle-0", "huge-handle", "unicode"}) {
+        "twice@check", "flood@time", "flood-line@prepare", "handle-0", "huge-handle", "unicode"}) {
     const Environment environment{{"RIDGE_TEST_MODE", mode}};
     for (const Row& row : visit_all(three_items(), effort_of(2, 1), 0.005)) {
       EXPECT_EQ(row.status, Status::ok) << mode << ": " << row.reason;

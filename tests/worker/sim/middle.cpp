@@ -25,7 +25,10 @@ using ridge::Json;
 
 constexpr int64_t kHandleShift = int64_t{1} << 62;
 
+// Whole, whichever of the two threads writes.
 void write_all(int fd, std::string_view text) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   while (!text.empty()) {
     const ssize_t wrote = ::write(fd, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
