@@ -292,6 +292,18 @@ class Round {
     return true;
   }
 
+  struct CheckOfOne {
+    bool good = false;
+    double took_ns = 0;
+  };
+  CheckOfOne ask_once(const std::string& tensor, int64_t copy) {
+    const double asked = now_ns();
+    auto read = client_.check(
+        {.handle = out_.prepared.handle, .tensor = tensor, .copy = copy, .elements = {0}},
+        patience_s_);
+    return {take(read), now_ns() - asked};
+  }
+
   // Ops of one request have the same inputs, so an answer that was remembered is right; and a call
   // that returns early has long been overtaken by its work when the answers are read. A single pass
   // over fresh inputs, until its answer is in our hands, tells both. Done where it is cheap, and
@@ -329,12 +341,12 @@ class Round {
            .most_ns = 1},
           [](const protocol::Samples&) { return true; }, patience_s_);
       if (!take(reply)) return false;
-      const double asked = now_ns();
-      auto read = client_.check(
-          {.handle = out_.prepared.handle, .tensor = output, .copy = copies - 1, .elements = {0}},
-          patience_s_);
-      if (!take(read)) return false;
-      const double took = reply->wall_ns + now_ns() - asked;
+      // The answer, and the same once more: the second shows what asking alone takes.
+      const CheckOfOne answer = ask_once(output, copies - 1);
+      if (!answer.good) return false;
+      const CheckOfOne again = ask_once(output, copies - 1);
+      if (!again.good) return false;
+      const double took = reply->wall_ns + std::max(0.0, answer.took_ns - again.took_ns);
       if (!check_one(copies - 1, 1, false, salt)) return false;
       out_.timed_s += reply->wall_ns * 1e-9;
       least = i == 0 ? took : std::min(least, took);

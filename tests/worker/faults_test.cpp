@@ -143,7 +143,10 @@ TEST(Fault, OutOfMemory) {
     EXPECT_FALSE(end.alive);
     EXPECT_NE(end.message.find("killed by signal 6"), std::string::npos) << end.message;
     const std::string last = end.stderr_tail.empty() ? end.message : end.stderr_tail.back();
-    EXPECT_NE(last.find("bad_alloc"), std::string::npos) << last;
+    // Two threads may fail at once; then the runtime says only that it gives up.
+    EXPECT_TRUE(last.find("bad_alloc") != std::string::npos ||
+                last.find("terminate called") != std::string::npos)
+        << last;
   }
 }
 
