@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "machine/known.h"
 #include "machine/machine.h"
@@ -144,6 +145,9 @@ struct DeviceChip {
 };
 // The processor, then each GPU.
 std::vector<DeviceChip> match_machine(const ChipDatabase& database, const Machine& machine);
+
+// The match, and the chip's dense figures; an unknown one is null, with its reason and candidates.
+Json to_json(const DeviceChip& device);
 
 // The highest dense figure of that dtype; never a sparse one.
 Known<Peak> dense_peak(const Chip& chip, std::string_view dtype);
