@@ -135,6 +135,15 @@ class Schemas(RidgeTest):
             other["links"][0]["factors"] = bad
             self.invalid(other, "links")
 
+    def test_info_says_which_chips_these_are(self):
+        machine = json.loads(self.ridge("info", "-o", "json").stdout)
+        self.valid(machine, "machine")
+        ids = {chip["id"] for chip in json.loads((SOURCE / "data/chips.json").read_text())["chips"]}
+        self.assertEqual(machine["chips"][0]["device"], "cpu")
+        for device in machine["chips"]:
+            self.assertTrue(device["chip"] in ids or device["chip_reason"], device)
+        self.assertIn("Published figures", self.ridge("info").stdout)
+
     def tapped(self, mode, *works):
         log = self.folder / "tap"
         env = environment(RIDGE_WORKER_PATH=str(SOURCE / "tests/cli/workers"),
