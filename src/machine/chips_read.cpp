@@ -64,7 +64,7 @@ class Reader {
     if (!id.empty() && !ids_.count(id)) fields.fail(key, fmt::format("'{}' is no source", id));
   }
   static void positive(Fields& fields, std::string_view key, double value) {
-    if (!(value > 0)) fields.fail(key, "must be above 0");
+    if (!(value > 0 && value < 1e30)) fields.fail(key, "must be above 0, and below 1e30");
   }
   static void a_dtype(Fields& fields, std::string_view key, const std::string& dtype) {
     if (std::find(kDTypes.begin(), kDTypes.end(), dtype) == kDTypes.end()) {
@@ -79,7 +79,9 @@ class Reader {
         .required("flop_per_clock", out.flop_per_clock)
         .required("clock_ghz", ghz);
     out.clock_hz = ghz * 1e9;
-    positive(fields, "units", out.flops());
+    positive(fields, "units", out.units);
+    positive(fields, "flop_per_clock", out.flop_per_clock);
+    positive(fields, "clock_ghz", ghz);
     return fields.done();
   }
   Result<void> read_peak(const Json& json, const std::string& where, Chip& chip) const {
@@ -136,7 +138,8 @@ class Reader {
       double bits = 0, gigatransfers = 0;
       Fields inner(factors, where + ": factors");
       inner.required("bus_bits", bits).required("gigatransfers_per_s", gigatransfers);
-      positive(inner, "bus_bits", bits * gigatransfers);
+      positive(inner, "bus_bits", bits);
+      positive(inner, "gigatransfers_per_s", gigatransfers);
       if (auto done = inner.done(); !done) return done;
       out.bus_bits = bits;
       out.transfers_per_s = gigatransfers * 1e9;
@@ -332,7 +335,8 @@ Result<Link> Reader::link(const Json& json, int index) {
   inner.required("lanes", out.lanes)
       .required("gigabits_per_s", gigabits)
       .required("payload", payload);
-  positive(inner, "lanes", out.lanes * gigabits);
+  positive(inner, "lanes", out.lanes);
+  positive(inner, "gigabits_per_s", gigabits);
   const bool fraction =
       payload.size() == 2 && payload[0] > 0 && payload[1] > 0 && payload[0] <= payload[1];
   if (!fraction) inner.fail("payload", "must be two numbers, such as [128, 130]");

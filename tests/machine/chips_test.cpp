@@ -259,6 +259,23 @@ TEST(Chips, RealMachines) {
   EXPECT_TRUE(desktop[0].match.candidates.empty()) << desktop[0].match.candidates[0];
   EXPECT_EQ(of("arm_server")[0].match.chip, nullptr);
 
+  // The same machine where its host masks the name.
+  Tree masked;
+  masked.copy("amd_vm");
+  std::string cpuinfo = text_of(masked.root() + "/proc/cpuinfo");
+  const std::string whole = "AMD EPYC 9B14";
+  ASSERT_NE(cpuinfo.find(whole), std::string::npos);
+  for (size_t at; (at = cpuinfo.find(whole)) != cpuinfo.npos;) {
+    cpuinfo.replace(at, whole.size(), "AMD EPYC");
+  }
+  masked.put("/proc/cpuinfo", cpuinfo);
+  const auto hidden = match_machine(database(), discover(masked.sources()));
+  EXPECT_EQ(hidden[0].match.chip, nullptr);
+  EXPECT_EQ(hidden[0].match.candidates.size(), 1u);
+  EXPECT_TRUE(to_json(hidden[0]).find("chip")->is_null());
+  EXPECT_EQ(to_json(hidden[0]).find("dense_peaks"), nullptr);
+  EXPECT_EQ(to_json(hidden[0]).find("per_core"), nullptr);
+
   Machine gpus;
   gpus.nvidia = read_nvidia(RIDGE_FAKE_NVML);
   gpus.apple_gpu.name = "Apple M3 Max";
@@ -351,6 +368,10 @@ TEST(Chips, AFaultyFileSaysWhere) {
   says(with_chip(models + R"(, "peaks": [{"dtypes": ["f32"], "sparsity": "dense", "source": "q",
        "tflops": 1}])"),
        "chip 1 (x): peak 1", "'q' is no source");
+  says(with_chip(models + R"(, "peaks": [{)" + peak + R"(, "tflops": 1, "factors": {"units": -1,
+       "unit": "u", "flop_per_clock": -1, "clock_ghz": 1}}])"),
+       "chip 1 (x): peak 1: factors", "units");
+  says(with_chip(models + R"(, "peaks": [{)" + peak + R"(, "tflops": 1e300}])"), "peak 1", "1e30");
   says(with_chip(models), "chip 1 (x)", "peaks_reason");
   says(with_chip(models + R"(, "colour": 1, "peaks_reason": "r")"), "chip 1", "colour");
   says(with_chip(R"("peaks_reason": "r", "models": [{"name": "X", "cores": 4}, {"name": "x"}])"),
