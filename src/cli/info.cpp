@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "machine/chips.h"
 #include "machine/machine.h"
+#include "report/chips_md.h"
 #include "report/machine_md.h"
 
 namespace ridge::cli {
@@ -15,8 +17,21 @@ int info(const InfoArgs& args, const Context& context) {
   const Json tool = tool_json();
   machine.build.git = tool.find("git")->as_string();
   machine.build.dirty = tool.find("dirty")->as_bool();
-  const std::string text =
-      *format == Format::json ? to_json(machine).dump(2) + "\n" : report::machine_markdown(machine);
+  const auto database = read_chips(context.data);
+  std::vector<DeviceChip> chips;
+  if (database) chips = match_machine(*database, machine);
+  std::string text;
+  if (*format == Format::json) {
+    Json all = to_json(machine), list = Json::array();
+    for (const DeviceChip& device : chips) list.push(to_json(device));
+    all.set("chips", std::move(list));
+    if (!database) all.set("chips_reason", database.error().message);
+    text = all.dump(2) + "\n";
+  } else {
+    text = report::machine_markdown(machine) + "\n";
+    text += database ? report::chips_markdown(chips)
+                     : "Published figures: unknown: " + database.error().message + "\n";
+  }
   return print_result(text) ? kOk : kFailed;
 }
 

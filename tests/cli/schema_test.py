@@ -16,7 +16,7 @@ except ImportError:
 warnings.simplefilter("ignore", DeprecationWarning)  # RefResolver: old versions have nothing else
 SCHEMAS = {path.name: json.loads(path.read_text())
            for path in sorted((SOURCE / "schema").glob("*.schema.json"))}
-NAMES = {"row", "run", "protocol", "suite", "machine"}
+NAMES = {"row", "run", "protocol", "suite", "machine", "chips", "links"}
 
 
 def validator(name, part=""):
@@ -106,6 +106,43 @@ class Schemas(RidgeTest):
                     {"name": "x", "items": [{**item, "speed": 5}]},
                     {"name": "x", "items": [{**item, "kind": "knitting"}]}):
             self.invalid(bad, "suite")
+
+    def test_chips_and_links(self):
+        chips = json.loads((SOURCE / "data/chips.json").read_text())
+        links = json.loads((SOURCE / "data/links.json").read_text())
+        self.valid(chips, "chips")
+        self.valid(links, "links")
+        for path, value in ((["sources", "sm", "kind"], "rumour"), (["sources", "sm", "date"], None),
+                            (["chips", 0, "status"], "soon"), (["chips", 0, "models"], []),
+                            (["chips", 0, "peaks"], []), (["chips", 0, "colour"], "green"),
+                            (["chips", 0, "peaks", 0, "tflops"], 0),
+                            (["chips", 0, "peaks", 0, "dtypes"], ["f31"]),
+                            (["chips", 0, "peaks", 0, "sparsity"], "sparse"),
+                            (["chips", 0, "bandwidth", "source"], ""),
+                            (["chips", 0, "models", 0, "cores"], 0)):
+            other = copy.deepcopy(chips)
+            target = other
+            for step in path[:-1]:
+                target = target[step]
+            target[path[-1]] = value
+            self.invalid(other, "chips")
+        for member in ("id", "kind", "vendor", "name", "status", "models", "peaks"):
+            other = copy.deepcopy(chips)
+            del other["chips"][0][member]
+            self.invalid(other, "chips")
+        for bad in ({"payload": [1]}, {"lanes": 0, "gigabits_per_s": 8, "payload": [1, 1]}):
+            other = copy.deepcopy(links)
+            other["links"][0]["factors"] = bad
+            self.invalid(other, "links")
+
+    def test_info_says_which_chips_these_are(self):
+        machine = json.loads(self.ridge("info", "-o", "json").stdout)
+        self.valid(machine, "machine")
+        ids = {chip["id"] for chip in json.loads((SOURCE / "data/chips.json").read_text())["chips"]}
+        self.assertEqual(machine["chips"][0]["device"], "cpu")
+        for device in machine["chips"]:
+            self.assertTrue(device["chip"] in ids or device["chip_reason"], device)
+        self.assertIn("Published figures", self.ridge("info").stdout)
 
     def tapped(self, mode, *works):
         log = self.folder / "tap"
