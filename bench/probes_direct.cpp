@@ -84,9 +84,9 @@ Direct convolutions(const ConvStack& stack, int64_t copies, bool small_pages) {
   const int64_t side = 64;
   const Desc image({1, stack.channels, side, stack.spatial / side}, type, Tag::nhwc);
   const Desc plain({stack.channels, stack.channels, 1, 1}, type, Tag::oihw);
-  state->convolution =
-      onednn::convolution(state->engine, image, Desc(plain.dims(), type, Tag::any), image,
-                          stack.dtype == DType::int8 ? stack.int8_scale() : 1, {});
+  state->convolution = onednn::convolution(
+      state->engine, image, Desc({stack.channels, stack.channels, 1, 1}, type, Tag::any), image,
+      stack.dtype == DType::int8 ? stack.int8_scale() : 1, {});
   const auto place = [&](const Desc& desc) {
     state->memories.push_back(
         std::make_unique<Memory>(static_cast<int64_t>(desc.get_size()), small_pages));

@@ -40,7 +40,7 @@ Memory::desc plain_weights(const ConvStack& stack) {
 Result<onednn::Built> make_convolution(const dnnl::engine& engine, const ConvStack& stack,
                                        Form form) try {
   const Memory::desc image = pixels(stack), plain = plain_weights(stack);
-  const Memory::desc any(plain.dims(), type_of(stack.dtype), Tag::any);
+  const Memory::desc any({stack.channels, stack.channels, 1, 1}, type_of(stack.dtype), Tag::any);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
