@@ -103,13 +103,17 @@ std::vector<Expected> expected(const Stream& stream, const InputSource& inputs,
       case Stream::Op::read: {
         const TensorKey key = inputs.key("a");
         const int64_t end = std::min((i + 1) * Stream::chunk, stream.elements());
-        double sum = 0, magnitudes = 0;
+        double sum = 0, magnitudes = 0, squares = 0;
         for (int64_t j = i * Stream::chunk; j < end; ++j) {
           const double value = random_element(key, DType::f32, 1.0, j);
           sum += value;
           magnitudes += std::fabs(value);
+          squares += value * value;
         }
-        out.push_back({sum, 2 * kRoundoff * magnitudes});
+        // One by one, each addition rounds what has come together so far.
+        const double steps = std::sqrt(static_cast<double>(end - i * Stream::chunk));
+        const double so_far = std::max(std::fabs(sum), std::sqrt(squares));
+        out.push_back({sum, kRoundoff * (2 * magnitudes + 4 * steps * so_far)});
         break;
       }
       case Stream::Op::write: out.push_back({scalar, 0}); break;
