@@ -87,7 +87,6 @@ void Runner::visit(const Step& step) {
   if (plan_.beside_another && plan_.beside_another()) outcome.watched.contended = true;
   measuring_s_ += outcome.timed_s;
   if (planned.in_rounds()) shared_s_ += outcome.timed_s;
-
   if (interrupted_()) return;  // what was cut short is not the row's fault
   if (outcome.worker_lost) sessions_.drop(planned.worker);
   if (outcome.status != Status::ok) {

@@ -156,11 +156,9 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   auto parsed_work = parse_workload(work, where + ": workload");
   if (!parsed_work) return parsed_work.error();
   row.work = *parsed_work;
-  if (const Json* values = json.find("values"); values && !values->is_null()) {
-    auto parsed = parse_values(*values, where + ": values");
-    if (!parsed) return parsed.error();
-    row.values = *std::move(parsed);
-  }
+  auto values = parse_values(json.find("values"), where + ": values");
+  if (!values) return values.error();
+  row.values = *std::move(values);
   auto parsed_settings = parse_settings(settings, where + ": settings");
   if (!parsed_settings) return parsed_settings.error();
   row.settings = *parsed_settings;

@@ -255,11 +255,9 @@ Result<Timed> parse_timed(const Json& json) {
   not_negative(f, "ops", timed.ops);
   not_negative(f, "bytes_peak", timed.bytes_peak);
   not_negative(f, "untimed_ns", timed.untimed_ns);
-  if (const Json* values = json.find("values"); values && !values->is_null()) {
-    auto parsed = parse_values(*values, "time: values");
-    if (!parsed) return parsed.error();
-    timed.values = *std::move(parsed);
-  }
+  auto values = parse_values(json.find("values"), "time: values");
+  if (!values) return values.error();
+  timed.values = *std::move(values);
   return finish(f, std::move(timed));
 }
 

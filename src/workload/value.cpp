@@ -19,10 +19,11 @@ Json to_json(const std::vector<Value>& values) {
   return list;
 }
 
-Result<std::vector<Value>> parse_values(const Json& json, const std::string& where) {
-  if (!json.is_array()) return Error{where + " must be an array"};
+Result<std::vector<Value>> parse_values(const Json* member, const std::string& where) {
   std::vector<Value> values;
-  for (const Json& entry : json.as_array()) {
+  if (!member || member->is_null()) return values;
+  if (!member->is_array()) return Error{where + " must be an array"};
+  for (const Json& entry : member->as_array()) {
     Value v;
     std::vector<double> ci;
     Fields fields(entry, fmt::format("{}[{}]", where, values.size()));

@@ -20,7 +20,8 @@ struct Value {
 };
 
 Json to_json(const std::vector<Value>& values);  // [{"name", "value", "unit", "ci": [low, high]}]
-Result<std::vector<Value>> parse_values(const Json& json, const std::string& where);
+// Of an object's member `values`, which may be missing or null: then there are none.
+Result<std::vector<Value>> parse_values(const Json* member, const std::string& where);
 
 std::string show(const Value& value);  // "23.1 GiB", "451 GFLOPS", "2.1 s", "0.93"
 
