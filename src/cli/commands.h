@@ -15,7 +15,8 @@ namespace ridge::cli {
 inline constexpr int kOk = 0;
 inline constexpr int kFailed = 1;  // a benchmark failed or was incorrect
 inline constexpr int kUsage = 2;
-inline constexpr int kUnstable = 3;  // with --strict
+inline constexpr int kUnstable = 3;    // with --strict
+inline constexpr int kRegression = 4;  // with --fail-on-regression
 inline constexpr int kInterrupted = 130;
 
 // Which work on which workers: shared by run, check and list.

@@ -100,6 +100,17 @@ Result<Workload> parse_workload(const Json& json, const std::string& where) {
   return *work;
 }
 
+std::optional<DType> dtype_of(const Workload& work) {
+  std::optional<DType> found;
+  const auto look = [&](std::string_view key, const auto& value, std::string_view) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, DType>) {
+      if (key == "dtype") found = value;
+    }
+  };
+  std::visit([&](const auto& w) { w.fields(w, look); }, work);
+  return found;
+}
+
 std::string work_key(const Workload& work) {
   return std::visit([](const auto& w) { return work_key(w); }, work);
 }

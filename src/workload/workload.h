@@ -38,6 +38,8 @@ std::string work_key(const Workload& work);
 std::string row_key(const Workload& work, const Settings& settings, std::string_view worker,
                     std::string_view device);
 
+// The element type of the work's operands; nullopt where a kind has none to choose (stream).
+std::optional<DType> dtype_of(const Workload& work);
 // What a kind's works have to share to be held against the same best: "bf16", "copy".
 std::string operation(const Workload& work);
 // What rows have to share for one of them to be called the best: kind, operation, cache, threads.
