@@ -81,7 +81,8 @@ std::string refusal(const Sides& sides, const std::vector<Member>& a, const std:
 }
 
 std::string bound_of(const std::optional<Limit>& limit) {
-  if (!limit || limit->share < kBoundFrom) return "no limit";
+  if (!limit) return "no roof";
+  if (limit->share < kBoundFrom) return "no limit";
   switch (limit->kind) {
     case Roof::Kind::compute: return "compute";
     case Roof::Kind::memory: return "memory";

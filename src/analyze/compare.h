@@ -32,7 +32,7 @@ struct Pair {
 // Pairs whose both rows are bound by the same kind of limit.
 struct BoundGroup {
   size_t side = 1;
-  std::string bound;  // "compute", "memory", "call", "no limit"
+  std::string bound;  // "compute", "memory", "call", "no limit", "no roof"
   size_t pairs = 0;
   double geometric_mean = 1, least = 1, most = 1;  // of the ratios
 };
