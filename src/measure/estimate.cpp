@@ -36,7 +36,7 @@ void share_time(Plan& plan, const RoughRates& rates) {
   for (const PlannedRow& row : plan.rows) {
     if (row.skip) continue;
     // Inputs are made once a round for timing, and in the first round once more for the check.
-    const double visits = row.in_rounds() ? rounds : 1;
+    const double visits = row.rounds_of(plan.effort);
     if (std::holds_alternative<Alloc>(row.work)) {
       plan.overhead_seconds += static_cast<double>(row.memory_bytes) / kFirstTouch;
     }
@@ -76,7 +76,7 @@ double Plan::eta_seconds() const {
   double in_rounds = 0, once = 0;
   for (const PlannedRow& row : rows) {
     if (row.skip) continue;
-    (row.in_rounds() ? in_rounds : once) += row.seconds * (row.in_rounds() ? effort.rounds : 1);
+    (row.in_rounds() ? in_rounds : once) += row.seconds * row.rounds_of(effort);
   }
   // What rounds leave of the time goes into further ones.
   if (in_rounds > 0) in_rounds = std::max(in_rounds, effort.seconds);

@@ -45,7 +45,8 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
                       .cache_bytes = device.cache_bytes,
                       .memory_bytes = device.memory_bytes.value_or(0),
                       .work = item.work,
-                      .settings = item.settings});
+                      .settings = item.settings,
+                      .rounds = item.rounds});
     }
   }
   if (questions.empty()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -40,9 +41,13 @@ struct PlannedRow {
   std::optional<std::string> skip;
   Status skip_status = Status::unsupported;
   std::vector<std::string> stderr_tail;  // of a worker that broke while it was asked
+  int rounds = SuiteItem::kAllRounds;    // takes part in so many of the effort's
   double seconds = 0;                    // of a round, timed; set by share_time
   double op_seconds = 0;                 // as guessed beforehand
 
+  int rounds_of(const Effort& effort) const {
+    return in_rounds() ? std::min(rounds, effort.rounds) : 1;
+  }
   // Sampled in rounds, or a piece of work that sets its own length and is measured once.
   bool in_rounds() const { return !own_seconds(work); }
 };

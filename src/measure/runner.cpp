@@ -261,7 +261,10 @@ RunTotals Runner::run() {
     if (!row.skip) (row.in_rounds() ? in_rounds : once).push_back(i);
     if (row.skip && listener_.row) listener_.row(row_of(i));
   }
-  steps_ = in_rounds.size() * static_cast<size_t>(plan_.effort.rounds) + once.size();
+  steps_ = once.size();
+  for (const size_t row : in_rounds) {
+    steps_ += static_cast<size_t>(plan_.rows[row].rounds_of(plan_.effort));
+  }
   told_eta_s_ = elapsed() + plan_.eta_seconds();
   tell("");
   int session = 0;
@@ -269,6 +272,7 @@ RunTotals Runner::run() {
   for (; going && !in_rounds.empty() && session < plan_.effort.rounds; ++session) {
     sing(session);
     if (session > 0) share_what_is_left(plan_.effort.rounds - session);
+    std::erase_if(in_rounds, [&](size_t row) { return plan_.rows[row].rounds <= session; });
     going = follow(rounds_schedule(in_rounds, 1, session, plan_.effort.seed));
   }
   while (going) {

@@ -42,9 +42,14 @@ Result<std::vector<Json>> expand(const Json& item, const std::string& where) {
 
 Result<void> add_item(const Json& item, const std::string& where, Suite& suite) {
   Json work_axes = item, settings_axes = Json::object();
-  if (const Json* settings = item.find("settings")) {
-    settings_axes = *settings;
-    std::erase_if(work_axes.as_object(), [](const auto& m) { return m.first == "settings"; });
+  int rounds = SuiteItem::kAllRounds;
+  if (item.is_object()) {
+    Fields own(item, where);
+    own.optional("settings", settings_axes).optional("rounds", rounds);
+    if (rounds < 1 || rounds > SuiteItem::kAllRounds) own.fail("rounds", "must lie in 1 to 1000");
+    if (auto done = own.done(Fields::Unknown::allow); !done) return done.error();
+    std::erase_if(work_axes.as_object(),
+                  [](const auto& m) { return m.first == "settings" || m.first == "rounds"; });
   }
   auto works = expand(work_axes, where);
   if (!works) return works.error();
@@ -59,7 +64,7 @@ Result<void> add_item(const Json& item, const std::string& where, Suite& suite) 
     for (const Json& settings_json : *all_settings) {
       auto settings = parse_settings(settings_json, where + ": settings");
       if (!settings) return settings.error();
-      suite.items.push_back({*work, *settings});
+      suite.items.push_back({*work, *settings, rounds});
     }
   }
   return {};

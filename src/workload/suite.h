@@ -13,6 +13,9 @@ namespace ridge {
 struct SuiteItem {
   Workload work;
   Settings settings;
+  int rounds = kAllRounds;  // at most so many, where rounds cost more than they tell
+
+  static constexpr int kAllRounds = 1000;
 };
 
 // A suite is data:
@@ -21,7 +24,8 @@ struct SuiteItem {
 //    512}],
 //               "settings": {"form": "packed"}}]}
 // In an item (and in its settings) an array is an axis: every combination is made, the last axis
-// fastest. An axis of objects sets several fields at once; its own name says nothing.
+// fastest. `rounds` in an item: it takes part in so many of the suite's only. An axis of objects
+// sets several fields at once; its own name says nothing.
 struct Suite {
   std::string name;
   std::string about;

@@ -33,6 +33,24 @@ std::string scratch_file(const std::string& name) {
   return path.string();
 }
 
+TEST(Runner, ARowMayTakePartInFewerRounds) {
+  std::vector<SuiteItem> items = three_items();
+  items[1].rounds = 2;
+  Plan plan = make_plan(query_of(items), effort_of(5, 0.1));
+  size_t most = 0;
+  Listener listener;
+  listener.progress = [&](double, size_t, size_t all, const std::string&) {
+    if (most == 0) most = all;
+  };
+  Runner runner(plan, listener, [] { return false; });
+  runner.run();
+  EXPECT_EQ(most, 5u + 2u + 5u);
+  const auto rows = runner.rows();
+  EXPECT_GE(rows[1].time.rounds, 2);
+  EXPECT_GE(rows[0].time.rounds, 5);
+  EXPECT_LT(rows[1].time.rounds, rows[0].time.rounds + 1);
+}
+
 TEST(Runner, TellsRowsAsTheyAreMeasured) {
   Plan plan = make_plan(query_of(three_items()), effort_of(3, 0.1));
   size_t rows = 0, etas = 0;

@@ -74,6 +74,19 @@ TEST(SuiteText, DefaultsAndNumbers) {
   EXPECT_EQ(suite->most_seconds, 9);
 }
 
+TEST(SuiteText, AnItemMayTakePartInFewerRounds) {
+  const auto suite = parse_suite(with_items(R"({"kind": "stream", "op": "read", "bytes": 256},
+                                    {"kind": "stream", "op": "copy", "bytes": 256, "rounds": 3})"),
+                                 "here");
+  ASSERT_TRUE(suite);
+  EXPECT_EQ(suite->items.at(0).rounds, SuiteItem::kAllRounds);
+  EXPECT_EQ(suite->items.at(1).rounds, 3);
+  for (const char* rounds : {"0", "-1", "1001", "1.5", "[1]", "\"3\""}) {
+    const std::string item = R"({"kind": "stream", "op": "read", "bytes": 256, "rounds": )";
+    EXPECT_NE(error_of(with_items(item + rounds + "}")).find("rounds"), std::string::npos);
+  }
+}
+
 TEST(SuiteText, ErrorsNameTheirPlace) {
   const std::string good = R"({"kind": "stream", "op": "read", "bytes": 256})";
   EXPECT_NE(error_of(with_items(good + ", " + good)).find("stands twice"), std::string::npos);
@@ -132,7 +145,7 @@ TEST(OwnSuites, QuickHoldsWhatItMust) {
     }
   }
   for (const char* op : {"read", "write", "copy", "triad"}) {
-    for (const char* size : {"64MiB", "256MiB"}) {
+    for (const char* size : {"64MiB", "256MiB", "1GiB"}) {
       EXPECT_TRUE(keys.count("stream/" + std::string(op) + "/" + size)) << op << size;
     }
   }
