@@ -7,44 +7,6 @@ namespace {
 
 constexpr double kBetweenRoundsS = 60;
 
-// Deviations of single samples, as a fraction of the time.
-class NoiseSource {
- public:
-  NoiseSource(const Setting& setting, Random& random) : setting_(setting), random_(random) {
-    state_ = random_.gaussian();
-  }
-
-  double next() {
-    const double cv = setting_.cv;
-    switch (setting_.noise) {
-      case Noise::gaussian: return cv * random_.gaussian();
-      case Noise::ar1: step(setting_.phi); return cv * state_;
-      case Noise::student_t3: {
-        double squares = 0;
-        for (int i = 0; i < 3; ++i) squares += std::pow(random_.gaussian(), 2);
-        return cv * random_.gaussian() / std::sqrt(squares / 3);
-      }
-      case Noise::spikes: {  // 5 % of samples slower by 20 %, give or take a factor of e
-        const double spike = random_.uniform() < 0.05 ? 0.2 * std::exp(random_.gaussian()) : 0;
-        return cv * random_.gaussian() + spike;
-      }
-      case Noise::slow_wander:  // not AR(1): white noise hides a slow AR(1) of the same variance
-        step(0.95);
-        return cv * std::sqrt(0.5) * (state_ + random_.gaussian());
-      case Noise::two_modes:
-        return cv * random_.gaussian() +
-               (random_.uniform() < 0.5 ? 0.0 : setting_.modes_apart * cv);
-    }
-    return 0;
-  }
-
- private:
-  void step(double phi) { state_ = phi * state_ + std::sqrt(1 - phi * phi) * random_.gaussian(); }
-  const Setting& setting_;
-  Random& random_;
-  double state_ = 0;
-};
-
 }  // namespace
 
 Random::Random(uint64_t seed) {
@@ -80,6 +42,42 @@ double Random::gaussian() {
   const double angle = 2 * std::numbers::pi * uniform();
   spare_ = radius * std::sin(angle);
   return radius * std::cos(angle);
+}
+
+NoiseSource::NoiseSource(const Setting& setting, Random& random)
+    : setting_(setting), random_(random) {
+  state_ = random_.gaussian();
+  if (setting_.noise == Noise::switching_modes) slow_mode_ = random_.uniform() < 0.5;
+}
+
+void NoiseSource::step(double phi) {
+  state_ = phi * state_ + std::sqrt(1 - phi * phi) * random_.gaussian();
+}
+
+double NoiseSource::next() {
+  const double cv = setting_.cv;
+  switch (setting_.noise) {
+    case Noise::gaussian: return cv * random_.gaussian();
+    case Noise::ar1: step(setting_.phi); return cv * state_;
+    case Noise::student_t3: {
+      double squares = 0;
+      for (int i = 0; i < 3; ++i) squares += std::pow(random_.gaussian(), 2);
+      return cv * random_.gaussian() / std::sqrt(squares / 3);
+    }
+    case Noise::spikes: {  // 5 % of samples slower by 20 %, give or take a factor of e
+      const double spike = random_.uniform() < 0.05 ? 0.2 * std::exp(random_.gaussian()) : 0;
+      return cv * random_.gaussian() + spike;
+    }
+    case Noise::slow_wander:  // not AR(1): white noise hides a slow AR(1) of the same variance
+      step(0.95);
+      return cv * std::sqrt(0.5) * (state_ + random_.gaussian());
+    case Noise::two_modes:
+      return cv * random_.gaussian() + (random_.uniform() < 0.5 ? 0.0 : setting_.modes_apart * cv);
+    case Noise::switching_modes:
+      if (random_.uniform() < 0.1) slow_mode_ = !slow_mode_;
+      return cv * random_.gaussian() + (slow_mode_ ? setting_.modes_apart * cv : 0.0);
+  }
+  return 0;
 }
 
 double long_run_median(const Setting& setting) {

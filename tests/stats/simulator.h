@@ -24,7 +24,8 @@ class Random {
   std::optional<double> spare_;
 };
 
-enum class Noise { gaussian, ar1, student_t3, spikes, slow_wander, two_modes };
+// two_modes: each sample is in one or the other; switching_modes: stays there for ten on average.
+enum class Noise { gaussian, ar1, student_t3, spikes, slow_wander, two_modes, switching_modes };
 
 // A worker whose truth is known. Fractions, not percent.
 struct Setting {
@@ -39,6 +40,20 @@ struct Setting {
   double drift = 0;        // over the run, linear
   double modes_apart = 6;  // in units of cv
   StoppingRule rule = {};
+};
+
+// Deviations of single values from 1, one behind the other.
+class NoiseSource {
+ public:
+  NoiseSource(const Setting& setting, Random& random);
+  double next();
+
+ private:
+  void step(double phi);
+  const Setting& setting_;
+  Random& random_;
+  double state_ = 0;
+  bool slow_mode_ = false;
 };
 
 struct Round {
