@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/compare_runs.h"
 #include "cli/context.h"
 #include "machine/presence.h"
 #include "report/formats.h"
@@ -37,6 +38,15 @@ struct RunArgs {
   std::string out = "results";
   double deadline_s = 60;
   std::string lock = Presence::kFile;
+  std::string baseline, save_baseline;  // names
+  std::optional<double> fail_on_regression;
+};
+
+struct CompareArgs {
+  std::vector<std::string> files;  // run files and folders of them
+  CompareRule rule;
+  std::string baseline, save_baseline;  // names
+  std::string out = "results";          // where the baselines are
 };
 
 struct CheckArgs {
@@ -64,6 +74,7 @@ int run(const RunArgs& args, const Context& context);
 int check(const CheckArgs& args, const Context& context);
 int list(const ListArgs& args, const Context& context);
 int info(const InfoArgs& args, const Context& context);
+int compare(const CompareArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
 
 }  // namespace ridge::cli

@@ -54,19 +54,23 @@ Result<Given> read_baseline(const std::string& root, const std::string& name) {
   return given;
 }
 
-int compare_given(const std::vector<Given>& given, const CompareRule& rule) {
-  std::vector<Across> across;
+int validate(const CompareRule& rule) {
   for (const std::string& text : rule.across) {
-    const auto one = parse_across(text);
-    if (!one) {
+    if (!parse_across(text)) {
       return complain(fmt::format("--across '{}' (known: {})", text, fmt::join(kAcrossNames, ", ")),
                       kUsage);
     }
-    across.push_back(*one);
   }
   if (rule.format != "md" && rule.format != "json") {
     return complain(fmt::format("--format '{}' (known: md, json)", rule.format), kUsage);
   }
+  return kOk;
+}
+
+int compare_given(const std::vector<Given>& given, const CompareRule& rule) {
+  if (const int wrong = validate(rule); wrong != kOk) return wrong;
+  std::vector<Across> across;
+  for (const std::string& text : rule.across) across.push_back(*parse_across(text));
   if (across.empty()) across = {Across::version};
   const Sides found = sides(given, across);
   if (found.labels.size() < 2) {

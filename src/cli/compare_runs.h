@@ -17,6 +17,9 @@ struct CompareRule {
   std::string format = "md";
 };
 
+// Exit code 2, with a complaint, where the rule says what is not known; else 0.
+int validate(const CompareRule& rule);
+
 // Compares what was given and prints it. Returns an exit code.
 int compare_given(const std::vector<Given>& given, const CompareRule& rule);
 

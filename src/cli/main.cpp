@@ -56,10 +56,27 @@ std::string seconds_in_range(const std::string& text) {
   return fmt::format("'{}' does not lie in 0.1 to 86400 seconds", text);
 }
 
+void add_regression(CLI::App* command, std::optional<double>& percent) {
+  command
+      ->add_option_function<std::string>(
+          "--fail-on-regression",
+          [&percent](const std::string& text) { percent = text.empty() ? 0 : std::stod(text); },
+          "exit with 4 where a row is SLOWER, or by more than this percentage")
+      ->expected(0, 1)
+      ->default_str("")
+      ->check([](const std::string& text) -> std::string {
+        return text.empty() ? "" : CLI::Range(0.0, 1e6)(std::string(text));
+      });
+}
+
 void add_run(CLI::App& app, RunArgs& args) {
   CLI::App* command = app.add_subcommand("run", "measure this machine");
   add_choice(command, args.choice);
   add_format(command, args.format, std::string(kFormats));
+  command->add_option("--save-baseline", args.save_baseline,
+                      "keep the run under this name, to hold others against");
+  command->add_option("--baseline", args.baseline, "compare with this saved run");
+  add_regression(command, args.fail_on_regression);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
       ->envname("RIDGE_BUDGET");
   command->add_flag("--fast", args.fast, "a third of the time, wider intervals");
@@ -99,6 +116,26 @@ void add_check(CLI::App& app, CheckArgs& args) {
       ->capture_default_str();
 }
 
+void add_compare(CLI::App& app, CompareArgs& args) {
+  CLI::App* command = app.add_subcommand("compare", "which is faster, by how much, how sure?");
+  command->add_option("RUN", args.files, "run files, or folders of them; the first is the base");
+  command
+      ->add_option("--across", args.rule.across,
+                   "what is meant to differ: worker, device, machine, dtype, version (which is "
+                   "meant if none is named); comma or repeat")
+      ->delimiter(',');
+  command->add_option("--baseline", args.baseline, "hold the runs against this saved one");
+  command->add_option("--save-baseline", args.save_baseline, "keep the runs under this name");
+  command->add_option("--out", args.out, "folder that holds baselines/")
+      ->envname("RIDGE_OUT")
+      ->capture_default_str();
+  command->add_option("--band", args.rule.band_percent, "percent that matters to nobody")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
+  add_regression(command, args.rule.fail_on_regression);
+  add_format(command, args.rule.format, "md, json");
+}
+
 // Where a caller closed one of the three, the next file opened would take its number, and results
 // would go into a run file. What takes it here can be neither read nor written in the wrong way.
 void keep_standard_descriptors() {
@@ -114,7 +151,8 @@ int dispatch(int argc, char** argv) {
   CLI::App app{
       "Ridgepoint: what this machine can do for machine learning, and why.\n"
       "Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 a benchmark failed or\n"
-      "was incorrect, 2 usage, 3 unstable with --strict, 130 interrupted."};
+      "was incorrect, 2 usage, 3 unstable with --strict, 4 slower\n"
+      "with --fail-on-regression, 130 interrupted."};
   app.name("ridge");
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
@@ -122,6 +160,7 @@ int dispatch(int argc, char** argv) {
   RunArgs run_args;
   CheckArgs check_args;
   ListArgs list_args;
+  CompareArgs compare_args;
   InfoArgs info_args;
   ShowArgs show_args;
   add_run(app, run_args);
@@ -132,6 +171,7 @@ int dispatch(int argc, char** argv) {
   list_command->add_option("--suite", list_args.suite, "the keys of this suite's items");
   add_format(list_command, list_args.format, "md, json");
   add_check(app, check_args);
+  add_compare(app, compare_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -148,6 +188,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("run")) return run(run_args, context);
   if (app.got_subcommand("info")) return info(info_args, context);
   if (app.got_subcommand("list")) return list(list_args, context);
+  if (app.got_subcommand("compare")) return compare(compare_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }

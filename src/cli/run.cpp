@@ -10,6 +10,7 @@
 #include "report/headlines.h"
 #include "report/series_md.h"
 #include "report/table.h"
+#include "store/baseline.h"
 
 namespace ridge::cli {
 namespace {
@@ -159,6 +160,25 @@ int run(const RunArgs& args, const Context& context) {
   plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(sampled));
   if (args.dry_run) return print_result(dry_run_text(plan)) ? kOk : kFailed;
 
+  CompareRule against;
+  against.fail_on_regression = args.fail_on_regression;
+  std::optional<Given> baseline;
+  for (const std::string& name : {args.baseline, args.save_baseline}) {
+    if (name.empty()) continue;
+    if (auto folder = baseline_folder(args.out, name); !folder) {
+      return complain(folder.error().message, kUsage);
+    }
+  }
+  if (!args.baseline.empty()) {
+    if (*format != Format::md) {
+      return complain("--baseline prints tables: for other formats, `ridge compare` the run file",
+                      kUsage);
+    }
+    auto found = read_baseline(args.out, args.baseline);
+    if (!found) return complain(found.error().message, kUsage);
+    baseline = *std::move(found);
+  }
+
   const Machine machine = discover({.environment = context.environment});
   if (machine.system.power_source && *machine.system.power_source == "battery") {
     plan.machine_flags.push_back(Flag::on_battery);
@@ -181,7 +201,13 @@ int run(const RunArgs& args, const Context& context) {
   };
   listener.row = [&](const Row& row) { keeper.keep(row); };
   listener.samples = [&](const RoundSamples& samples) { keeper.keep(samples); };
-  listener.canary = [&](const Canary& canary) { keeper.keep(canary); };
+  Run result;
+  result.path = writer->path();
+  result.header = header;
+  listener.canary = [&](const Canary& canary) {
+    result.canaries.push_back(canary);
+    keeper.keep(canary);
+  };
 
   const Presence presence(args.lock);
   Neighbour neighbour(presence);
@@ -192,8 +218,6 @@ int run(const RunArgs& args, const Context& context) {
   const RunTotals totals = runner.run();
   progress.clear();
 
-  Run result;
-  result.header = header;
   for (Row& row : runner.rows()) {
     // An interrupted run shows what it has, not what it never came to.
     if (!totals.interrupted || row.time.rounds > 0) result.rows.push_back(std::move(row));
@@ -213,8 +237,18 @@ int run(const RunArgs& args, const Context& context) {
                  ? fmt::format("; noise floor ±{:.1f} %", *totals.noise_floor_percent)
                  : "",
              writer->path());
+  if (!args.save_baseline.empty() && !totals.interrupted) {
+    if (auto saved = save_baseline(args.out, args.save_baseline, {writer->path()}); !saved) {
+      return complain(saved.error().message, kFailed);
+    }
+  }
   if (!printed || keeper.lost_some()) return kFailed;
-  return judge(result.rows, args, totals.interrupted);
+  const int verdict = judge(result.rows, args, totals.interrupted);
+  if (!baseline || totals.interrupted) return verdict;
+  if (!print_result("\n")) return kFailed;
+  const int compared =
+      compare_given({*std::move(baseline), Given{"this run", {std::move(result)}}}, against);
+  return verdict != kOk ? verdict : compared;
 }
 
 }  // namespace ridge::cli

@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "store/baseline.h"
+#include "store/find_runs.h"
+
+namespace ridge::cli {
+
+int compare(const CompareArgs& args, const Context&) {
+  if (const int wrong = validate(args.rule); wrong != kOk) return wrong;
+  std::vector<Given> given;
+  std::vector<std::string> own_files;
+  if (!args.baseline.empty()) {
+    auto baseline = read_baseline(args.out, args.baseline);
+    if (!baseline) return complain(baseline.error().message, kUsage);
+    given.push_back(*std::move(baseline));
+  }
+  for (const std::string& path : args.files) {
+    auto one = read_given(path);
+    if (!one) return complain(one.error().message, kUsage);
+    for (const Run& run : one->runs) own_files.push_back(run.path);
+    given.push_back(*std::move(one));
+  }
+  if (!args.save_baseline.empty()) {
+    if (auto saved = save_baseline(args.out, args.save_baseline, own_files); !saved) {
+      return complain(saved.error().message, kUsage);
+    }
+    complain(fmt::format("saved as baseline '{}'", args.save_baseline), kOk);
+    if (given.size() == 1 && args.rule.across.empty()) return kOk;  // that was all
+  }
+  return compare_given(given, args.rule);
+}
+
+}  // namespace ridge::cli
