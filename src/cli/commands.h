@@ -70,11 +70,17 @@ struct ShowArgs {
   std::string format = "md";
 };
 
+struct ExplainArgs {
+  std::vector<std::string> runs;  // files and folders
+  std::string format = "md";
+};
+
 int run(const RunArgs& args, const Context& context);
 int check(const CheckArgs& args, const Context& context);
 int list(const ListArgs& args, const Context& context);
 int info(const InfoArgs& args, const Context& context);
 int compare(const CompareArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
+int explain(const ExplainArgs& args, const Context& context);
 
 }  // namespace ridge::cli

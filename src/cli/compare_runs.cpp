@@ -5,14 +5,13 @@
 #include "analyze/compare.h"
 #include "analyze/recommend.h"
 #include "cli/commands.h"
+#include "cli/run_files.h"
 #include "report/compare_md.h"
 #include "store/baseline.h"
 #include "store/find_runs.h"
 
 namespace ridge::cli {
 namespace {
-
-constexpr size_t kMostWarnings = 5;
 
 bool regressed(const Comparison& comparison, double percent) {
   for (const Pair& pair : comparison.pairs) {
@@ -29,16 +28,7 @@ bool regressed(const Comparison& comparison, double percent) {
 Result<Given> read_given(const std::string& path) {
   auto runs = read_runs(path);
   if (!runs) return runs.error();
-  for (const Run& run : *runs) {
-    for (size_t i = 0; i < std::min(run.warnings.size(), kMostWarnings); ++i) {
-      complain(run.warnings[i], kOk);
-    }
-    if (run.warnings.size() > kMostWarnings) {
-      complain(
-          fmt::format("{}: {} more lines skipped", run.path, run.warnings.size() - kMostWarnings),
-          kOk);
-    }
-  }
+  for (const Run& run : *runs) warn(run.warnings);
   return Given{path, *std::move(runs)};
 }
 

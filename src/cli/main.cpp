@@ -163,6 +163,7 @@ int dispatch(int argc, char** argv) {
   CompareArgs compare_args;
   InfoArgs info_args;
   ShowArgs show_args;
+  ExplainArgs explain_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -175,6 +176,12 @@ int dispatch(int argc, char** argv) {
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
+  CLI::App* explain_command = app.add_subcommand(
+      "explain", "what limits each row: the machine's own roofs, how near they are, what helps");
+  explain_command
+      ->add_option("RUN", explain_args.runs, "run files of one machine, or folders of them")
+      ->required();
+  add_format(explain_command, explain_args.format, "md, json");
 
   try {
     app.parse(argc, argv);
@@ -189,6 +196,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("info")) return info(info_args, context);
   if (app.got_subcommand("list")) return list(list_args, context);
   if (app.got_subcommand("compare")) return compare(compare_args, context);
+  if (app.got_subcommand("explain")) return explain(explain_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }
