@@ -36,9 +36,11 @@ std::string place_of(const Member& m) {
 
 }  // namespace
 
-std::string describe(const Member& m) {
+std::string describe(const Member& m, bool with_machine) {
   const std::string dtype = dtype_text(*m.row);
-  std::string text = dtype.empty() ? place_of(m) : fmt::format("{} on {}", dtype, place_of(m));
+  const std::string place =
+      with_machine ? place_of(m) : fmt::format("{}:{}", m.row->worker, m.row->device);
+  std::string text = dtype.empty() ? place : fmt::format("{} on {}", dtype, place);
   if (m.row->settings.form == Form::packed) text += ", packed";
   if (m.row->settings.threads > 0) text += fmt::format(", {} threads", m.row->settings.threads);
   return text;

@@ -24,8 +24,8 @@ struct Recommendation {
 // that will do, the job must say.
 std::vector<Recommendation> recommend(const std::vector<Given>& given);
 
-// "int8 on cpu:0 of amd-epyc-2c, packed"
-std::string describe(const Member& member);
+// "int8 on cpu:0 of amd-epyc-2c, packed"; without the machine: "int8 on cpu:0, packed"
+std::string describe(const Member& member, bool with_machine = true);
 
 // How many rows of each sort each worker did, and why not.
 struct SupportCell {

@@ -15,11 +15,21 @@ constexpr size_t kMostKeysTold = 5;
 
 std::string percent(double part) { return fmt::format("{:.1f} %", 100 * part); }
 
-std::string ratio_text(double ratio) { return fmt::format("{:.3g}x", ratio); }
+// "1.002", "0.874", "12.3"
+std::string number_text(double ratio) {
+  return ratio < 10 ? fmt::format("{:.3f}", ratio) : fmt::format("{:.3g}", ratio);
+}
+std::string ratio_text(double ratio) { return number_text(ratio) + "x"; }
+
+// Sides are long names: a letter stands for each of the first.
+std::string letter(size_t side) {
+  return side < 26 ? std::string(1, static_cast<char>('A' + side)) : fmt::format("side {}", side);
+}
 
 std::string interval_text(const std::optional<stats::Speedup>& speedup) {
   if (!speedup) return "–";
-  return fmt::format("{:.3g} to {:.3g}", speedup->ratio.interval.lo, speedup->ratio.interval.hi);
+  return fmt::format("{} to {}", number_text(speedup->ratio.interval.lo),
+                     number_text(speedup->ratio.interval.hi));
 }
 
 std::string limit_text(const std::optional<Limit>& limit) {
@@ -60,11 +70,11 @@ std::string refused_text(const Comparison& comparison) {
 
 std::string pairs_table(const Comparison& comparison) {
   const bool many = comparison.labels.size() > 2;
-  std::vector<std::string> header = {"work",      "A",       "B",    "B is",         "95 %",
-                                     "roofs say", "verdict", "band", "limits, A → B"};
+  std::vector<std::string> header = {
+      "work", "A", many ? "other" : "B", "it is", "95 %", "roofs say", "verdict", "band", "limits"};
   std::vector<bool> right = {false, true, true, true, true, true, false, true, false};
   if (many) {
-    header.insert(header.begin() + 1, "B: which");
+    header.insert(header.begin() + 1, "side");
     right.insert(right.begin() + 1, false);
   }
   Table table(header, right);
@@ -80,7 +90,9 @@ std::string pairs_table(const Comparison& comparison) {
                                       verdict_text(pair.verdict, pair.note),
                                       pair.speedup ? "±" + percent(pair.band) : "–",
                                       why_text(pair)};
-    if (many) cells.insert(cells.begin() + 1, comparison.labels[pair.side]);
+    if (many) {
+      cells.insert(cells.begin() + 1, letter(pair.side) + ": " + comparison.labels[pair.side]);
+    }
     table.add(std::move(cells));
     ++lines;
   }
@@ -100,13 +112,14 @@ std::string means_text(const Comparison& comparison) {
   const bool workers = std::find(comparison.across.begin(), comparison.across.end(),
                                  Across::worker) != comparison.across.end();
   for (const BoundGroup& group : comparison.means) {
-    out += fmt::format("- {} against {}, rows bound by {} on both ({}): {}, from {} to {}",
-                       comparison.labels[group.side], comparison.labels[0], group.bound,
-                       group.pairs, ratio_text(group.geometric_mean), ratio_text(group.least),
-                       ratio_text(group.most));
+    out += fmt::format(
+        "- {} is {} in the mean of {} rows {} on both sides ({} to {})", letter(group.side),
+        ratio_text(group.geometric_mean), group.pairs,
+        group.bound.starts_with("no ") ? "with " + group.bound : "bound by " + group.bound,
+        number_text(group.least), number_text(group.most));
     if (workers) {
-      out += fmt::format("; framework tax (time / time on {}) {}", comparison.labels[0],
-                         ratio_text(1 / group.geometric_mean));
+      out +=
+          fmt::format("; framework tax (its time / A's) {}", ratio_text(1 / group.geometric_mean));
     }
     out += '\n';
   }
@@ -115,11 +128,17 @@ std::string means_text(const Comparison& comparison) {
 
 std::string recommended_text(const std::vector<Recommendation>& recommended) {
   if (recommended.empty()) return "";
+  const auto machine = [](const Member& m) { return m.run->header.machine_key; };
+  const bool machines =
+      std::any_of(recommended.begin(), recommended.end(), [&](const Recommendation& r) {
+        return machine(r.best) != machine(recommended.front().best) ||
+               machine(r.next) != machine(recommended.front().best);
+      });
   Table table({"job", "fastest", "time", "next", "margin", "95 %", "sure?"},
               {false, false, true, false, true, true, false});
   for (const Recommendation& r : recommended) {
-    table.add({r.job, describe(r.best), time_text(r.best.row->time.median_ns), describe(r.next),
-               ratio_text(r.margin), interval_text(r.speedup),
+    table.add({r.job, describe(r.best, machines), time_text(r.best.row->time.median_ns),
+               describe(r.next, machines), ratio_text(r.margin), interval_text(r.speedup),
                r.verdict == stats::SpeedVerdict::faster ? "yes" : "no"});
   }
   return "\nWhich for which job (formats of lower precision answer less exactly):\n\n" +
@@ -155,11 +174,11 @@ std::string comparison_markdown(const Comparison& comparison,
                                 const SupportMatrix& support) {
   std::string out;
   for (size_t i = 0; i < comparison.labels.size(); ++i) {
-    out += fmt::format("{}: {}\n", i == 0 ? "A" : "B", comparison.labels[i]);
+    out += fmt::format("{}: {}\n", letter(i), comparison.labels[i]);
   }
   out += "\n" + pairs_table(comparison) + "\n" + counts_text(comparison);
   out +=
-      "\"B is 2x\": twice as fast as A. SAME: the whole interval lies within the band, which is "
+      "2x is twice as fast as A. SAME: the whole interval lies within the band, which is "
       "what "
       "the noise forces. FASTER and SLOWER are corrected (Holm) for the number of rows.\n";
   for (const std::string& list : {means_text(comparison), refused_text(comparison)}) {
