@@ -139,25 +139,25 @@ std::vector<Tick> ticks(const Axis& axis,
     }
     return {};
   }
-  const bool bytes = axis.quantity == Quantity::bytes;
-  std::vector<Tick> alone;  // a single tick tells no scale: only where there is no better
-  const auto try_all = [&](std::span<const int> steps, double base,
-                           std::span<const double> factors) -> std::vector<Tick> {
-    for (const int every : steps) {
-      auto found = powers(axis, base, every, factors);
-      if (!good(found)) continue;
-      if (found.size() > 1) return found;
-      if (alone.empty()) alone = std::move(found);
-    }
-    return {};
+  struct Scheme {
+    double base;
+    int every;
+    std::span<const double> factors;
   };
-  static constexpr std::array decades = {1, 2, 3, 5, 10, 20};
-  static constexpr std::array octaves = {1, 2, 4, 5, 10, 20, 40};
-  std::vector<Tick> found;
-  if (!bytes) found = try_all(std::span(decades).first(1), 10, rounds);
-  if (!bytes && found.empty()) found = try_all(std::span(decades).first(1), 10, halves);
-  if (found.empty()) found = bytes ? try_all(octaves, 2, ones) : try_all(decades, 10, ones);
-  return found.empty() ? alone : found;
+  static const std::vector<Scheme> decimal = {{10, 1, rounds}, {10, 1, halves}, {10, 1, ones},
+                                              {10, 2, ones},   {10, 3, ones},   {10, 5, ones},
+                                              {10, 10, ones},  {10, 20, ones}};
+  static const std::vector<Scheme> binary = {{2, 1, ones}, {2, 2, ones},  {2, 4, ones},
+                                             {2, 5, ones}, {2, 10, ones}, {2, 20, ones},
+                                             {2, 40, ones}};
+  std::vector<Tick> alone;  // a single tick tells no scale: only where there is no better
+  for (const auto& [base, every, factors] : axis.quantity == Quantity::bytes ? binary : decimal) {
+    auto found = powers(axis, base, every, factors);
+    if (!good(found)) continue;
+    if (found.size() > 1) return found;
+    if (alone.empty()) alone = std::move(found);
+  }
+  return alone;
 }
 
 }  // namespace ridge
