@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stats/interval.h"
@@ -11,20 +12,33 @@
 // measured on it; the figures that are published of a chip stand beside, see chip_verdict.h.
 namespace ridge {
 
-// The best that rows of one device reached at one thing.
+// The best that rows of one device reached at one thing. The best, not the median: a roof is what
+// the device can do, and what keeps small or noisy rows below it is what a share is to show.
 struct Roof {
   enum class Kind {
     compute,  // products of a dtype: executed FLOP/s
     memory,   // read, write, copy or triad in one level: byte/s
-    call,     // the cost of a call that does nothing: calls a second
+    call,     // a call that does next to nothing: calls a second
   };
   Kind kind = Kind::compute;
   std::string device;     // physical: "cpu", or a GPU's name; workers share it
-  int threads = 0;        // as in Settings
-  std::string operation;  // "bf16"; "read"; "call"
+  int threads = 0;        // as in Settings; what asks for all cores by number is 0, too
+  std::string operation;  // "bf16"; "read"; "call", "call and wait", "graph call" …
   std::string level;      // of memory: "L1", "L2", "L3", "memory"
   stats::Estimate rate;   // the interval is empty (lo == hi == value) where the row has none
   std::string from;       // row_key
+  std::string run;        // the id of its run, as a row_key may stand in several
+  std::string worker;     // of a call, which costs what its library takes; else empty
+};
+std::string_view name(Roof::Kind kind);
+
+// The most that a level of cache holds for so many threads: of per-core caches, all that they use.
+struct CacheLevel {
+  std::string device;
+  int threads = 0;
+  std::string name;  // "L2"
+  double bytes = 0;
+  bool measured = false;  // a cliff was found there (series.h); else the system says so
 };
 
 // A least time that a row needs by one roof.
@@ -34,6 +48,7 @@ struct Limit {
   double floor_ns = 0;          // of one op
   double share = 0;             // floor / time: 1 at the roof
   stats::Interval share_range;  // from the intervals of the row and the roof
+  bool is_roof = false;         // the roof is this very row: its share tells nothing
 };
 
 // From this share on a row is said to be bound by a limit.
@@ -50,13 +65,21 @@ struct Placement {
 
 struct Roofline {
   std::vector<Roof> roofs;
+  std::vector<CacheLevel> levels;  // of a device and threads: from the smallest on
 };
 
-// Roofs of one machine from all its runs.
+// Roofs of one machine from all its runs. None is made of a row that is not ok or has no rate to
+// be believed, nor of a dtype of which no product was measured that could show it.
 Roofline roofline(const std::vector<const Run*>& runs);
 
+// The roof of that name; null: none was measured. `worker` is asked of calls only.
+const Roof* find(const Roofline& roofline, Roof::Kind kind, std::string_view device, int threads,
+                 std::string_view operation, std::string_view level = "",
+                 std::string_view worker = "");
+
 // Where a row of `run` lies under them. Refused: rows that are not ok or have no time, work without
-// a rate, a dtype or an operation that has no roof.
+// a rate, a dtype or an operation that has no roof (then with what to run to get it). A row whose
+// operands lay in no known level has no memory limit, and a place only if another limit binds it.
 Placement place(const Roofline& roofline, const Run& run, const Row& row);
 
 // The same device has the same name whichever worker drives it: "cpu", or a GPU's name.

@@ -59,10 +59,17 @@ struct ShowArgs {
   std::string format = "md";
 };
 
+struct ExplainArgs {
+  std::vector<std::string> runs;  // files and folders
+  std::string format = "md";
+  bool no_pictures = false;
+};
+
 int run(const RunArgs& args, const Context& context);
 int check(const CheckArgs& args, const Context& context);
 int list(const ListArgs& args, const Context& context);
 int info(const InfoArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
+int explain(const ExplainArgs& args, const Context& context);
 
 }  // namespace ridge::cli

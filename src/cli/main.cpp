@@ -124,6 +124,7 @@ int dispatch(int argc, char** argv) {
   ListArgs list_args;
   InfoArgs info_args;
   ShowArgs show_args;
+  ExplainArgs explain_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -135,6 +136,15 @@ int dispatch(int argc, char** argv) {
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
+  CLI::App* explain_command = app.add_subcommand(
+      "explain", "what limits each row: the machine's own roofs, how near they are, what helps");
+  explain_command
+      ->add_option("RUN", explain_args.runs, "run files of one machine, or folders of them")
+      ->required();
+  add_format(explain_command, explain_args.format, "md, json");
+  explain_command->add_flag("--no-pictures", explain_args.no_pictures,
+                            "leave out the roofline and the caches drawn in characters (md; as wide "
+                            "as the terminal, ASCII without a UTF-8 locale)");
 
   try {
     app.parse(argc, argv);
@@ -148,6 +158,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("run")) return run(run_args, context);
   if (app.got_subcommand("info")) return info(info_args, context);
   if (app.got_subcommand("list")) return list(list_args, context);
+  if (app.got_subcommand("explain")) return explain(explain_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }

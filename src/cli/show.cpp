@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/run_files.h"
 #include "report/headlines.h"
 #include "report/series_md.h"
 #include "store/run_file.h"
@@ -16,7 +17,7 @@ int show(const ShowArgs& args, const Context&) {
   for (const std::string& file : args.files) {
     auto run = read_run(file);
     if (!run) return complain(run.error().message, kUsage);
-    for (const std::string& warning : run->warnings) complain(warning, kOk);
+    warn(run->warnings);
     std::string text = render(*run, *format);
     if (*format == Format::md) {
       const Header& header = run->header;

@@ -145,6 +145,8 @@ struct DeviceChip {
 };
 // The processor, then each GPU.
 std::vector<DeviceChip> match_machine(const ChipDatabase& database, const Machine& machine);
+// The same for a machine as a run file holds it. What is missing there is not known.
+std::vector<DeviceChip> match_machine(const ChipDatabase& database, const Json& machine);
 
 // The match, and the chip's dense figures; an unknown one is null, with its reason and candidates.
 Json to_json(const DeviceChip& device);

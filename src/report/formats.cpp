@@ -94,7 +94,7 @@ std::string csv_field(const std::string& text) {
 
 std::string render(const Run& run, Format format) {
   switch (format) {
-    case Format::md: return rows_table(run.rows);
+    case Format::md: return rows_table(run);
     case Format::csv: return csv(run.rows);
     case Format::json: return json(run);
     case Format::jsonl: break;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "analyze/explain.h"
 #include "analyze/roofline.h"
 #include "analyze/series.h"
 #include "report/canvas.h"
@@ -34,5 +35,8 @@ std::string roofline_picture(const Roofline& roofline, const std::vector<Rooflin
 // fitted model, where it found cliffs, and the caches that the system reports.
 std::string cache_picture(const CacheCurve& curve, const std::vector<SystemCache>& caches,
                           const Style& style);
+
+// All pictures of what runs tell, in Markdown's code fences; empty where there is none.
+std::string explain_pictures(const Explanation& explanation, const Style& style);
 
 }  // namespace ridge

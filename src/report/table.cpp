@@ -98,34 +98,30 @@ std::string Table::markdown() const {
   return out;
 }
 
-std::vector<std::optional<double>> share_of_best(const std::vector<Row>& rows) {
-  std::map<std::string, double> best;
-  for (const Row& row : rows) {
-    double& most = best[group_key(row.work, row.settings)];
-    most = std::max(most, row.rate.value.value_or(0));
-  }
-  std::vector<std::optional<double>> shares;
-  for (const Row& row : rows) {
-    const double most = best[group_key(row.work, row.settings)];
-    shares.push_back(row.rate.value && most > 0 ? std::optional(*row.rate.value / most)
-                                                : std::nullopt);
-  }
-  return shares;
+std::string limit_text(const Placement& placement) {
+  if (!placement.refused.empty() || placement.limits.empty()) return "–";
+  const Limit& nearest = placement.limits.front();
+  // The row's key names its dtype.
+  const std::string what = nearest.kind == Roof::Kind::compute ? "compute" : nearest.name;
+  if (nearest.is_roof) return what + ", the roof";
+  const double percent = 100 * nearest.share;
+  return placement.bound() ? fmt::format("{} {:.0f} %", what, percent)
+                           : fmt::format("none ({:.0f} %)", percent);
 }
 
-std::string rows_table(const std::vector<Row>& rows) {
+std::string rows_table(const Run& run) {
+  const std::vector<Row>& rows = run.rows;
   const bool one_worker = std::all_of(rows.begin(), rows.end(), [&](const Row& row) {
     return row.worker == rows.front().worker && row.device == rows.front().device;
   });
   Table table(
-      {"work", one_worker ? "how" : "worker, how", "rate", "95 %", "of best", "time", "n", "flags"},
-      {false, false, true, true, true, true, true, false});
-  const auto shares = share_of_best(rows);
+      {"work", one_worker ? "how" : "worker, how", "rate", "95 %", "time", "n", "flags", "limit"},
+      {false, false, true, true, true, true, false, false});
+  const Roofline roofs = roofline({&run});
   std::vector<Flag> seen;
   std::string reasons, results;
   size_t unsupported = 0;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Row& row = rows[i];
+  for (const Row& row : rows) {
     for (const Flag flag : row.flags) {
       if (std::find(seen.begin(), seen.end(), flag) == seen.end()) seen.push_back(flag);
     }
@@ -137,16 +133,15 @@ std::string rows_table(const std::vector<Row>& rows) {
     if (!one_worker) how = fmt::format("{}:{} {}", row.worker, row.device, how);
     if (row.status != Status::ok) {
       table.add(
-          {row.key(), how, std::string(name(row.status)), "–", "–", "–", "", flags_text(row)});
+          {row.key(), how, std::string(name(row.status)), "–", "–", "", flags_text(row), "–"});
       reasons += fmt::format("- {}: {}: {}\n", row.row_key(), name(row.status), row.reason);
       for (const std::string& line : row.stderr_tail)
         reasons += fmt::format("  stderr: {}\n", line);
       continue;
     }
     table.add({row.key(), how, row.rate.value ? show_rate(*row.rate.value, row.rate.unit) : "–",
-               interval_text(row), shares[i] ? fmt::format("{:.0f} %", 100 * *shares[i]) : "–",
-               row.time.median_ns ? show_time(*row.time.median_ns) : "–",
-               std::to_string(row.time.n), flags_text(row)});
+               interval_text(row), row.time.median_ns ? show_time(*row.time.median_ns) : "–",
+               std::to_string(row.time.n), flags_text(row), limit_text(place(roofs, run, row))});
     if (!row.values.empty()) results += fmt::format("- {}: {}\n", row.key(), values_text(row));
   }
   std::string out = table.markdown();

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "analyze/roofline.h"
 #include "store/run_file.h"
 
 namespace ridge {
@@ -20,13 +21,11 @@ class Table {
   std::vector<bool> right_;
 };
 
-// The rows of a run for a person: rate with interval, share of the best of its sort measured here,
-// flags; below it, a word of advice for each flag that appears and a reason for each row that is
-// not ok.
-std::string rows_table(const std::vector<Row>& rows);
+// The rows of a run for a person: rate with interval, what limits it and how near that is, flags;
+// below it, a word of advice for each flag that appears and a reason for each row that is not ok.
+std::string rows_table(const Run& run);
 
-// For each row the share of the best rate among the rows of its sort (kind, dtype or op, cache
-// mode, threads): 1 for the best. nullopt without a rate.
-std::vector<std::optional<double>> share_of_best(const std::vector<Row>& rows);
+// "compute 97 %", "memory read 88 %", "none (54 %)", "L2 read, the roof"; "–" without a place.
+std::string limit_text(const Placement& placement);
 
 }  // namespace ridge

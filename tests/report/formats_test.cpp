@@ -34,6 +34,12 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+std::string table_of(std::vector<Row> rows) {
+  ridge::Run run;
+  run.rows = std::move(rows);
+  return rows_table(run);
+}
+
 TEST(Table, ColumnsLineUpWhateverIsInThem) {
   Table table({"name", "value"}, {false, true});
   table.add({"a|b", "1"});
@@ -51,14 +57,17 @@ TEST(Table, ColumnsLineUpWhateverIsInThem) {
   for (const std::string& line : lines) EXPECT_EQ(width(line), width(lines[0])) << line;
 }
 
-TEST(Rows, AreHeldAgainstTheBestOfTheirSort) {
-  const std::vector<Row> rows = {gemm_row(512, 1e11), gemm_row(1024, 2e11),
-                                 gemm_row(512, 9e11, DType::bf16), gemm_row(2048, std::nullopt)};
-  const auto shares = share_of_best(rows);
-  EXPECT_DOUBLE_EQ(*shares[0], 0.5);
-  EXPECT_DOUBLE_EQ(*shares[1], 1);
-  EXPECT_DOUBLE_EQ(*shares[2], 1) << "another dtype has a best of its own";
-  EXPECT_FALSE(shares[3]);
+TEST(Rows, SayWhatLimitsThem) {
+  ridge::Run run;
+  run.rows = {gemm_row(512, 1e11), gemm_row(1024, 2e11), gemm_row(2048, 1.9e11),
+              gemm_row(2048, std::nullopt), gemm_row(8, 1e9, DType::bf16)};
+  for (Row& row : run.rows) row.settings.cache = CacheMode::warm;  // no memory limit
+  const auto lines = lines_of(rows_table(run));
+  ASSERT_GE(lines.size(), 7u);
+  const char* expected[] = {"| –", "| compute, the roof", "| compute 95 %", "| –", "| –"};
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_NE(lines[i + 2].find(expected[i]), std::string::npos) << lines[i + 2];
+  }
 }
 
 TEST(Rows, ThatEndedBadlyShowNoRateAndTheirReason) {
@@ -73,7 +82,7 @@ TEST(Rows, ThatEndedBadlyShowNoRateAndTheirReason) {
   Row unsupported = gemm_row(64, std::nullopt, DType::fp8);
   unsupported.status = Status::unsupported;
   unsupported.reason = "no fp8 here";
-  const std::string text = rows_table({wrong, crashed, unsupported});
+  const std::string text = table_of({wrong, crashed, unsupported});
   for (const char* part : {"c[3] is 1 where 2 belongs", "killed by signal 11", "stderr: last words",
                            "not supported (1 row): cpu: no fp8 here", "`incorrect`: "}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
@@ -85,7 +94,7 @@ TEST(Rows, ThatEndedBadlyShowNoRateAndTheirReason) {
 TEST(Rows, EachFlagIsExplainedOnce) {
   std::vector<Row> rows = {gemm_row(512, 1e11), gemm_row(1024, 2e11)};
   for (Row& row : rows) row.add(Flag::drift);
-  const std::string text = rows_table(rows);
+  const std::string text = table_of(rows);
   const std::string advice(text_of(Flag::drift).advice);
   const size_t first = text.find(advice);
   ASSERT_NE(first, std::string::npos);
@@ -93,7 +102,7 @@ TEST(Rows, EachFlagIsExplainedOnce) {
 }
 
 TEST(Rows, NoneAtAllIsATableStill) {
-  EXPECT_EQ(lines_of(rows_table({})).size(), 2u);
+  EXPECT_EQ(lines_of(table_of({})).size(), 2u);
   EXPECT_EQ(lines_of(render({}, Format::csv)).size(), 1u);
   EXPECT_EQ(render({}, Format::jsonl), "");
   EXPECT_TRUE(Json::parse(render({}, Format::json)));

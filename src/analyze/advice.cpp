@@ -1,0 +1,182 @@
+#include "analyze/advice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analyze/evidence.h"
+#include "base/units.h"
+
+namespace ridge {
+namespace {
+
+using namespace evidence;
+
+constexpr int64_t kFewRows = 8;        // as in decoding: hardly more than a matrix times a vector
+constexpr double kWorthSaying = 1.05;  // a gain below this may be noise
+
+std::string work_on(const std::string& device, const Row& row) {
+  // Stores that bypass the caches do the same work.
+  if (const auto* stream = std::get_if<Stream>(&row.work)) {
+    Stream plain = *stream;
+    plain.nontemporal = false;
+    return device + "|" + work_key(plain);
+  }
+  return device + "|" + row.key();
+}
+
+// Rows of the product's left side: more of them use the same weights again.
+int64_t batch_of(const Row& row) {
+  if (const auto* gemm = std::get_if<Gemm>(&row.work)) return gemm->m;
+  if (const auto* sustained = std::get_if<Sustained>(&row.work)) return sustained->gemm.m;
+  return 0;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+}  // namespace
+
+Adviser::Adviser(const Roofline& roofline,
+                 const std::vector<std::pair<const Run*, const Row*>>& rows)
+    : roofline_(roofline) {
+  for (const auto& [run, row] : rows) {
+    if (!believable(*row)) continue;
+    const std::string device = physical_device(run->header, row->worker, row->device);
+    same_work_[work_on(device, *row)].push_back({run, row});
+  }
+}
+
+// The fastest other row of the same work under the same cache mode.
+std::string Adviser::faster_way(const Run& run, const Row& row, const std::string& device) const {
+  const auto at = same_work_.find(work_on(device, row));
+  if (at == same_work_.end()) return "";
+  const Other* best = nullptr;
+  for (const Other& other : at->second) {
+    if (other.row->settings.cache != row.settings.cache) continue;
+    if (!best || *other.row->time.median_ns < *best->row->time.median_ns) best = &other;
+  }
+  if (!best || (best->row == &row && best->run == &run)) return "";
+  const double gain = *row.time.median_ns / *best->row->time.median_ns;
+  if (gain < kWorthSaying) return "";
+  std::string how;
+  const auto add = [&](bool differs, const std::string& what) {
+    if (differs) how += (how.empty() ? "" : ", ") + what;
+  };
+  const Settings &own = row.settings, &its = best->row->settings;
+  add(best->row->worker != row.worker, "worker " + best->row->worker);
+  add(its.form != own.form, its.form == Form::packed ? "packed weights" : "plain weights");
+  add(best->row->key() != row.key(), "stores that bypass the caches");
+  add(its.threads != own.threads,
+      its.threads == 0 ? "all cores"
+                       : fmt::format("{} thread{}", its.threads, its.threads == 1 ? "" : "s"));
+  add(its.timing != own.timing, fmt::format("{} calls", name(its.timing)));
+  add(its.graph != own.graph, its.graph ? "a recorded graph" : "no graph");
+  if (how.empty()) return "";
+  return fmt::format("{}: ×{:.2g} here", how, gain);
+}
+
+// Dtypes of fewer bytes whose roof is higher, with the ratio: "bf16 ×2, int8 ×4".
+std::string Adviser::narrower(const Row& row, const std::string& device, int threads) const {
+  const auto dtype = product_dtype(row);
+  const auto from = dtype ? parse_dtype(*dtype) : std::nullopt;
+  if (!from) return "";
+  const Roof* own = find(roofline_, Roof::Kind::compute, device, threads, *dtype);
+  std::vector<std::pair<double, std::string>> faster;
+  for (const Roof& roof : roofline_.roofs) {
+    if (!own || roof.kind != Roof::Kind::compute || roof.device != device ||
+        roof.threads != threads || roof.operation == *dtype) {
+      continue;
+    }
+    const auto to = parse_dtype(roof.operation);
+    const double gain = roof.rate.value / own->rate.value;
+    // tf32 has as many bytes as f32.
+    if (to && bytes_of(*to) <= bytes_of(*from) && gain > kWorthSaying) {
+      faster.emplace_back(gain, roof.operation);
+    }
+  }
+  std::sort(faster.begin(), faster.end());
+  std::string out;
+  for (const auto& [gain, name] : faster) {
+    out += fmt::format("{}{} ×{:.2g}", out.empty() ? "" : ", ", name, gain);
+  }
+  return out;
+}
+
+std::string Adviser::advice(const Run& run, const Row& row, const Placement& placement) const {
+  if (!placement.refused.empty() || placement.limits.empty()) return "";
+  const std::string device = physical_device(run.header, row.worker, row.device);
+  const int threads = threads_of(run.header, device, row.settings);
+  const Limit& nearest = placement.limits.front();
+  const bool product = product_dtype(row).has_value();
+  std::vector<std::string> out;
+  if (std::string other = faster_way(run, row, device); !other.empty()) out.push_back(other);
+  if (!placement.bound()) {
+    if (out.empty()) {
+      const bool few_rows = product && batch_of(row) > 0 && batch_of(row) <= kFewRows;
+      out.push_back(few_rows ? "a kernel made for few rows: nothing measured here is faster"
+                    : product
+                        ? "another library, form or blocking: nothing measured here is faster"
+                        : "larger pieces, or another kernel: nothing measured here is faster");
+    }
+    return joined(out);
+  }
+  switch (nearest.kind) {
+    case Roof::Kind::compute: {
+      const std::string other = narrower(row, device, threads);
+      out.push_back(other.empty() ? "fewer operations: no narrower dtype measured here is faster"
+                                  : "a narrower dtype: " + other + " here");
+      break;
+    }
+    case Roof::Kind::memory: {
+      if (!product) {
+        // The level before this one, where smaller pieces would stay.
+        const CacheLevel* smaller = nullptr;
+        const std::string level = nearest.name.substr(0, nearest.name.find(' '));
+        const Roof* own =
+            find(roofline_, Roof::Kind::memory, device, threads, operation(row.work), level);
+        const Roof* faster = nullptr;
+        for (const CacheLevel& one : roofline_.levels) {
+          if (one.device != device || one.threads != threads) continue;
+          if (one.name == level) break;
+          const Roof* roof =
+              find(roofline_, Roof::Kind::memory, device, threads, operation(row.work), one.name);
+          if (roof && own && roof->rate.value > 1.2 * own->rate.value) {
+            smaller = &one;
+            faster = roof;
+          }
+        }
+        if (smaller) {
+          out.push_back(fmt::format("pieces that stay in {}: up to {}", smaller->name,
+                                    show_rate(faster->rate.value, RateUnit::byte_per_s)));
+        } else {
+          out.push_back("fewer bytes, or fewer passes over them");
+        }
+        break;
+      }
+      const auto compute =
+          std::find_if(placement.limits.begin(), placement.limits.end(),
+                       [](const Limit& one) { return one.kind == Roof::Kind::compute; });
+      const int64_t batch = batch_of(row);
+      std::string text = "fewer bytes: weights of 8 or 4 bits";
+      if (batch > 0 && compute != placement.limits.end() && compute->floor_ns > 0) {
+        const double room = nearest.floor_ns / compute->floor_ns;
+        if (room >= 2) {
+          text += fmt::format("; or a batch: up to {:.0f} rows in place of {} take hardly longer",
+                              static_cast<double>(batch) * room, batch);
+        }
+      }
+      out.push_back(text);
+      break;
+    }
+    case Roof::Kind::call:
+      out.push_back(std::holds_alternative<Dispatch>(row.work)
+                        ? "fewer calls: this is what one costs"
+                        : "more work a call: a batch, or ops fused into one");
+      break;
+  }
+  return joined(out);
+}
+
+}  // namespace ridge

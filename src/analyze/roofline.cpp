@@ -1,0 +1,228 @@
+#include "analyze/roofline.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <stdexcept>
+#include <tuple>
+
+#include "analyze/evidence.h"
+#include "analyze/series.h"
+
+namespace ridge {
+namespace {
+
+using namespace evidence;
+
+// FLOP for each byte that a product must have to show what its dtype can do. Below it memory binds
+// it on nearly any machine: a decode product (1 FLOP a byte) is no roof of anything's compute.
+constexpr double kShowsCompute = 32;
+
+void raise(std::vector<Roof>& roofs, Roof roof) {
+  const auto same = std::find_if(roofs.begin(), roofs.end(), [&](const Roof& other) {
+    return other.kind == roof.kind && other.device == roof.device &&
+           other.threads == roof.threads && other.operation == roof.operation &&
+           other.level == roof.level && other.worker == roof.worker;
+  });
+  if (same == roofs.end()) {
+    roofs.push_back(std::move(roof));
+  } else if (roof.rate.value > same->rate.value) {
+    *same = std::move(roof);
+  }
+}
+
+void add_memory(const Run& run, Roofline& out) {
+  for (const Row& row : run.rows) {
+    if (!believable(row)) continue;
+    const Traffic traffic = least_traffic(row);
+    auto op = memory_operation(row);
+    // A product that reads nearly only shows how fast memory is read. In a cache it proves nothing:
+    // its operands may come from a nearer one.
+    const bool product = product_dtype(row).has_value();
+    if (product && traffic.reads_only() && row.settings.cache == CacheMode::cold) op = "read";
+    if (!op) continue;
+    const std::string device = physical_device(run.header, row.worker, row.device);
+    const int threads = threads_of(run.header, device, row.settings);
+    const std::string level = level_shown(out.levels, device, threads, row);
+    if (level.empty()) continue;
+    raise(out.roofs, {Roof::Kind::memory, device, threads, *op, level,
+                      rate_of(traffic.bytes(), time_of(row)), row.row_key(), run.header.id, ""});
+  }
+}
+
+// A level nearer to the cores is at least as fast as one further out. Where rows show less (ops so
+// short that starting the threads takes their time), it has the rate of the further one.
+void raise_nearer_levels(Roofline& out) {
+  std::map<std::tuple<std::string, int, std::string>, const Roof*> outer;
+  const auto lift = [&](Roof& roof) {
+    const Roof*& far = outer[{roof.device, roof.threads, roof.operation}];
+    if (far && far->rate.value > roof.rate.value) {
+      roof.rate = far->rate;
+      roof.from = far->from;
+      roof.run = far->run;
+    }
+    far = &roof;
+  };
+  for (Roof& roof : out.roofs) {
+    if (roof.kind == Roof::Kind::memory && roof.level == "memory") lift(roof);
+  }
+  for (auto level = out.levels.rbegin(); level != out.levels.rend(); ++level) {
+    for (Roof& roof : out.roofs) {
+      if (roof.kind == Roof::Kind::memory && roof.level == level->name &&
+          roof.device == level->device && roof.threads == level->threads) {
+        lift(roof);
+      }
+    }
+  }
+}
+
+stats::Estimate calls_a_second(double ns, double low, double high) {
+  if (!(low > 0 && low <= ns && ns <= high)) low = high = ns;
+  return rate_of(1, {ns, {low, high}});
+}
+
+// From the line through all numbers of calls; where there is none, from the best rows.
+void add_calls(const Run& run, Roofline& out) {
+  const auto costs = call_costs(run.rows);
+  for (const Row& row : run.rows) {
+    const auto* work = std::get_if<Dispatch>(&row.work);
+    if (!work || !believable(row)) continue;
+    const std::string device = physical_device(run.header, row.worker, row.device);
+    Roof roof{Roof::Kind::call,
+              device,
+              threads_of(run.header, device, row.settings),
+              "",
+              "",
+              {},
+              row.row_key(),
+              run.header.id,
+              row.worker};
+    const auto cost = std::find_if(costs.begin(), costs.end(), [&](const CallCost& one) {
+      return one.worker == row.worker && one.device == row.device &&
+             one.settings == settings_key(row.settings);
+    });
+    const auto calls = static_cast<double>(work->ops);
+    if (cost != costs.end() && cost->line.verdict == stats::LineVerdict::fits && cost->line.b > 0) {
+      if (calls != cost->calls.back()) continue;  // one row stands for the line
+      const stats::Line& line = cost->line;
+      const auto a = line.a_interval.value_or(stats::Interval{line.a, line.a});
+      const auto b = line.b_interval.value_or(stats::Interval{line.b, line.b});
+      roof.operation = call_operation(row.settings, false);
+      roof.rate = calls_a_second(line.b, b.lo, b.hi);
+      raise(out.roofs, roof);
+      roof.operation = call_operation(row.settings, true);
+      const double submit = std::max(0.0, line.a);
+      roof.rate = calls_a_second(submit + line.b, std::max(0.0, a.lo) + b.lo,
+                                 std::max(submit, a.hi) + b.hi);
+      raise(out.roofs, roof);
+      continue;
+    }
+    const stats::Estimate time = time_of(row);
+    roof.rate = rate_of(calls, time);
+    roof.operation = call_operation(row.settings, false);
+    raise(out.roofs, roof);
+    if (work->ops != 1) continue;
+    roof.operation = call_operation(row.settings, true);
+    raise(out.roofs, std::move(roof));
+  }
+}
+
+void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
+  struct Best {
+    Roof roof;
+    bool shown = false;  // by a product that could show it
+  };
+  std::map<std::tuple<std::string, int, std::string>, Best> best;
+  for (const Run* run : runs) {
+    for (const Row& row : run->rows) {
+      const auto dtype = product_dtype(row);
+      if (!dtype || !believable(row)) continue;
+      const std::string device = physical_device(run->header, row.worker, row.device);
+      const int threads = threads_of(run->header, device, row.settings);
+      const stats::Estimate time = time_of(row);
+      stats::Estimate rate = rate_of(row.cost.executed_flops, time);
+      for (const Value& value : row.values) {  // of `sustained`: before heat had its say
+        const double executed =
+            value.value * row.cost.executed_flops / std::max(1.0, row.cost.model_flops);
+        if (value.name == "burst" && executed > rate.value) rate = {executed, {executed, executed}};
+      }
+      Best& so_far = best[{device, threads, *dtype}];
+      if (!so_far.shown && row.cost.executed_flops >= kShowsCompute * least_traffic(row).bytes()) {
+        std::string missing;
+        const auto floor = memory_floor(out, *run, row, device, threads, missing);
+        so_far.shown = !floor || floor->ns.value < kBoundFrom * time.value;
+      }
+      if (rate.value > so_far.roof.rate.value) {
+        so_far.roof = {Roof::Kind::compute, device,         threads, *dtype, "", rate,
+                       row.row_key(),       run->header.id, ""};
+      }
+    }
+  }
+  for (auto& [key, found] : best) {
+    if (found.shown) out.roofs.push_back(std::move(found.roof));
+  }
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+const Json* member(const Json* json, std::string_view key) { return json ? json->find(key) : json; }
+
+}  // namespace
+
+std::string_view name(Roof::Kind kind) {
+  switch (kind) {
+    case Roof::Kind::compute: return "compute";
+    case Roof::Kind::memory: return "memory";
+    case Roof::Kind::call: return "call";
+  }
+  throw std::logic_error("no such kind of roof");
+}
+
+std::string physical_device(const Header& header, const std::string& worker,
+                            const std::string& device) {
+  if (worker == "cpu" || lower(device).rfind("cpu", 0) == 0) return "cpu";
+  std::string title;
+  if (header.workers.is_array()) {
+    for (const Json& one : header.workers.as_array()) {
+      const Json *named = one.find("worker"), *devices = one.find("devices");
+      if (!named || !named->is_string() || named->as_string() != worker) continue;
+      if (!devices || !devices->is_array()) continue;
+      for (const Json& entry : devices->as_array()) {
+        const Json *id = entry.find("id"), *text = entry.find("name");
+        if (id && id->is_string() && id->as_string() == device && text && text->is_string()) {
+          title = text->as_string();
+        }
+      }
+    }
+  }
+  const Json* model = member(header.machine.find("cpu"), "model");
+  const bool processor = model && model->is_string() && model->as_string() == title;
+  if (processor || lower(title).rfind("cpu", 0) == 0) return "cpu";
+  return title.empty() ? worker + ":" + device : title;
+}
+
+const Roof* find(const Roofline& roofline, Roof::Kind kind, std::string_view device, int threads,
+                 std::string_view operation, std::string_view level, std::string_view worker) {
+  for (const Roof& roof : roofline.roofs) {
+    if (roof.kind == kind && roof.device == device && roof.threads == threads &&
+        roof.operation == operation && roof.level == level && roof.worker == worker) {
+      return &roof;
+    }
+  }
+  return nullptr;
+}
+
+Roofline roofline(const std::vector<const Run*>& runs) {
+  Roofline out;
+  for (const Run* run : runs) add_levels(*run, out.levels);
+  for (const Run* run : runs) add_memory(*run, out);
+  raise_nearer_levels(out);
+  for (const Run* run : runs) add_calls(*run, out);
+  add_compute(runs, out);
+  return out;
+}
+
+}  // namespace ridge
