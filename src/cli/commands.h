@@ -73,6 +73,7 @@ struct ShowArgs {
 struct ExplainArgs {
   std::vector<std::string> runs;  // files and folders
   std::string format = "md";
+  bool no_pictures = false;
 };
 
 int run(const RunArgs& args, const Context& context);

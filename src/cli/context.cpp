@@ -84,8 +84,9 @@ int complain(const std::string& message, int code) {
   return code;
 }
 
-bool print_result(const std::string& result) {
-  const std::string text = printable(result, true);
+bool print_result(const std::string& result) { return print_picture(printable(result, true)); }
+
+bool print_picture(const std::string& text) {
   const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (whole && std::fflush(stdout) == 0) return true;
   complain("cannot write the results to stdout", kFailed);

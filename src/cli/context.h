@@ -32,6 +32,8 @@ int complain(const std::string& message, int code);
 
 // Writes results to stdout; false (and a complaint) if it cannot: a closed pipe, a full disk.
 bool print_result(const std::string& text);
+// The same with its escapes: for pictures, which clean foreign text themselves.
+bool print_picture(const std::string& picture);
 
 std::vector<std::string> suite_names(const Context& context);
 // By name, or by the path of a .json file.

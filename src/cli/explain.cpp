@@ -6,7 +6,9 @@
 
 #include "cli/commands.h"
 #include "cli/run_files.h"
+#include "cli/terminal.h"
 #include "machine/chips.h"
+#include "report/pictures.h"
 
 namespace ridge::cli {
 
@@ -43,7 +45,10 @@ int explain(const ExplainArgs& args, const Context& context) {
   const Explanation explanation = ridge::explain(all, *database);
   const std::string text = *format == Format::json ? explain_json(explanation).dump(2) + "\n"
                                                    : explain_markdown(explanation);
-  return print_result(text) ? kOk : kFailed;
+  if (!print_result(text)) return kFailed;
+  if (*format != Format::md || args.no_pictures) return kOk;
+  const std::string pictures = explain_pictures(explanation, style_of_stdout(context.environment));
+  return print_picture(pictures) ? kOk : kFailed;
 }
 
 }  // namespace ridge::cli

@@ -182,6 +182,9 @@ int dispatch(int argc, char** argv) {
       ->add_option("RUN", explain_args.runs, "run files of one machine, or folders of them")
       ->required();
   add_format(explain_command, explain_args.format, "md, json");
+  explain_command->add_flag("--no-pictures", explain_args.no_pictures,
+                            "leave out the roofline and the caches drawn in characters (md; as wide "
+                            "as the terminal, ASCII without a UTF-8 locale)");
 
   try {
     app.parse(argc, argv);

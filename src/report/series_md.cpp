@@ -7,6 +7,7 @@
 
 #include "analyze/series.h"
 #include "base/units.h"
+#include "report/system_caches.h"
 #include "report/table.h"
 
 namespace ridge {
@@ -47,30 +48,6 @@ std::string calls_text(const CallCost& cost) {
       who, 100 * cost.line.worst_misfit, cost.line.worst_k, show_time(cost.line.b));
 }
 
-struct Cache {
-  std::string name;
-  double bytes = 0;
-};
-
-// Data caches as discovered, smallest first.
-std::vector<Cache> caches_of(const Json& machine) {
-  std::vector<Cache> out;
-  const Json* cpu = machine.is_object() ? machine.find("cpu") : nullptr;
-  const Json* list = cpu && cpu->is_object() ? cpu->find("caches") : nullptr;
-  if (!list || !list->is_array()) return out;
-  for (const Json& entry : list->as_array()) {
-    int64_t level = 0, bytes = 0;
-    std::string type;
-    Fields fields(entry, "cache");
-    fields.optional("level", level).optional("bytes", bytes).optional("type", type);
-    if (!fields.done(Fields::Unknown::allow) || type == "instruction" || bytes <= 0) continue;
-    out.push_back({fmt::format("L{}", level), static_cast<double>(bytes)});
-  }
-  std::sort(out.begin(), out.end(),
-            [](const Cache& x, const Cache& y) { return x.bytes < y.bytes; });
-  return out;
-}
-
 double nearness(double x, double y) { return std::fabs(std::log(x / y)); }
 
 std::string level_text(const CacheCurve& curve, double value) {
@@ -81,7 +58,7 @@ std::string level_text(const CacheCurve& curve, double value) {
 std::string size_text(double bytes) { return show_bytes(std::llround(bytes / 1024) * 1024); }
 
 // A line for each level: what it costs, where it ends, and which cache the system has of that size.
-void add_curve(const CacheCurve& curve, const std::vector<Cache>& caches, Table& table) {
+void add_curve(const CacheCurve& curve, const std::vector<SystemCache>& caches, Table& table) {
   const std::string what =
       fmt::format("{} {}:{} {}", name(curve.op), curve.worker, curve.device, curve.settings);
   if (!curve.cliffs) {
@@ -136,7 +113,7 @@ std::string series_text(const Run& run) {
   if (!curves.empty()) {
     Table table({"walk", "level", "ends at", "the system's cache", "then"},
                 {false, true, false, false, true});
-    const auto caches = caches_of(run.header.machine);
+    const auto caches = system_caches(run.header.machine);
     for (const CacheCurve& curve : curves) add_curve(curve, caches, table);
     out += "\nCaches\n\n" + table.markdown();
   }
