@@ -4,8 +4,10 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "machine/chips.h"
 #include "machine/machine.h"
 #include "machine/presence.h"
+#include "measure/peaks.h"
 #include "measure/runner.h"
 #include "report/headlines.h"
 #include "report/series_md.h"
@@ -182,6 +184,11 @@ int run(const RunArgs& args, const Context& context) {
   const Machine machine = discover({.environment = context.environment});
   if (machine.system.power_source && *machine.system.power_source == "battery") {
     plan.machine_flags.push_back(Flag::on_battery);
+  }
+  if (const auto database = read_chips(context.data)) {
+    add_ceilings(plan, *database, machine);
+  } else {
+    complain(database.error().message + "; no rate is held against its chip's peak", kOk);
   }
   const Header header = header_of(args, context, resolved->suite, machine, plan);
   auto writer = RunWriter::create(args.out, header);

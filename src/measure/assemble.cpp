@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 
+#include "measure/peaks.h"
 #include "measure/values.h"
 #include "stats/quantile.h"
 #include "stats/row.h"
@@ -268,6 +269,7 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
     add_telemetry(rounds, row.telemetry);
     derive_rate(row);
     row.values = values_of(row.work, row.cost, rounds);
+    hold_against_peak(planned, row);
     const auto severe = static_cast<double>(row.time.outliers_severe);
     if (severe > kManyOutliers * static_cast<double>(row.time.n)) row.add(Flag::outliers);
     for (const Flag flag : machine_flags) row.add(flag);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "machine/ceilings.h"
 #include "store/row.h"
 #include "worker/find.h"
 #include "worker/protocol.h"
@@ -34,8 +36,9 @@ struct FoundWorker {
 struct PlannedRow {
   size_t worker = 0;  // into Plan::workers
   std::string device;
-  int64_t cache_bytes = 0;   // of the device: what `cold` has to exceed
-  int64_t memory_bytes = 0;  // of the device, 0: unknown
+  int64_t cache_bytes = 0;                   // of the device: what `cold` has to exceed
+  int64_t memory_bytes = 0;                  // of the device, 0: unknown
+  std::shared_ptr<const Ceilings> ceilings;  // of the device; null: its chip is not known
   Workload work;
   Settings settings;
   std::optional<std::string> skip;

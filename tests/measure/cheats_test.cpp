@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "measure/peaks.h"
 #include "sim_runs.h"
 
 namespace {
@@ -172,6 +173,53 @@ TEST(Cheat, AClockThatClaimsToBeSlowSubtractsNothing) {
   const Row row = visit("huge-clock", gemm(16, 16, 16), {.timing = Timing::isolated});
   EXPECT_EQ(row.status, Status::failed);
   EXPECT_NE(row.reason.find("clock_overhead_ns"), std::string::npos) << row.reason;
+}
+
+// A worker that is right and honest about its time, on a device that cannot be so fast: a fake chip
+// of the simulated device's name.
+TEST(Cheat, FasterThanTheChip) {
+  Chip chip;
+  chip.id = chip.name = "Slow One";
+  chip.models = {{"simulated", {}}};
+  chip.peaks = {{.dtype = "f32", .flops = 1e15, .source = "maker"}};
+  MemoryBandwidth memory;
+  memory.bytes_per_s = 1;
+  memory.source = "maker";
+  chip.bandwidth = memory;
+  Machine machine;
+  machine.nvidia.devices.resize(1);
+  machine.nvidia.devices[0].name = "simulated";
+  const std::vector<SuiteItem> items{{gemm(64, 64, 64), {}},
+                                     {gemm(64, 64, 64, DType::f64), {}},
+                                     {stream(Stream::Op::copy, 1 << 20), {}},
+                                     {stream(Stream::Op::copy, 1 << 20), hot()}};
+  for (const bool slow : {false, true}) {
+    SCOPED_TRACE(slow ? "slow" : "fast");
+    if (slow) chip.peaks[0].flops = 1;
+    ChipDatabase database;
+    database.sources = {{.id = "maker", .title = "The maker's data sheet"}};
+    database.chips = {chip};
+    const auto effort = sim_test::effort_of(1, 1);
+    Plan plan = make_plan(sim_test::query_of(items), effort);
+    add_ceilings(plan, database, machine);
+    Schedule schedule;
+    for (size_t i = 0; i < plan.rows.size(); ++i) {
+      plan.rows[i].seconds = 0.02;
+      schedule.push_back({i, 0});
+    }
+    Runner runner(plan, {}, [] { return false; });
+    runner.run(schedule);
+    const auto rows = runner.rows();
+    for (size_t i = 0; i < rows.size(); ++i) {
+      SCOPED_TRACE(rows[i].row_key());
+      const bool above = (i == 0 && slow) || i == 2;
+      EXPECT_EQ(rows[i].status, above ? Status::incorrect : Status::ok) << rows[i].reason;
+      EXPECT_EQ(rows[i].has(Flag::above_peak), above);
+      EXPECT_EQ(rows[i].rate.value.has_value(), !above);
+      EXPECT_EQ(rows[i].reason.find("Slow One") != std::string::npos, above) << rows[i].reason;
+      EXPECT_EQ(rows[i].reason.find("The maker's data sheet") != std::string::npos, above);
+    }
+  }
 }
 
 }  // namespace
