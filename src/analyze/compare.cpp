@@ -36,19 +36,47 @@ std::optional<SideTimes> times_of(const std::vector<Member>& members) {
   return out;
 }
 
-// Half the range of the canaries' medians, part of the median; 0 where the run has too few.
-double canary_noise(const Run& run, bool product) {
+// What a run's canaries of one sort showed: their median, and half their range as a part of it.
+struct Canaries {
+  double median = 0;  // 0: the run has too few
+  double spread = 0;
+};
+
+Canaries canaries_of(const Run& run, bool product) {
   std::vector<double> medians;
   for (const Canary& canary : run.canaries) {
     if (canary.key.starts_with("gemm/") == product) medians.push_back(canary.median_ns);
   }
-  if (medians.size() < 3) return 0;
+  if (medians.size() < 3) return {};
   const auto [low, high] = std::minmax_element(medians.begin(), medians.end());
-  return (*high - *low) / 2 / *stats::median(medians);
+  const double median = *stats::median(medians);
+  return {median, (*high - *low) / 2 / median};
 }
 
-struct Noise {
-  double product = 0, copy = 0;
+// The noise of machines between two sides' runs, each run's canaries looked through once.
+class Noise {
+ public:
+  // `alike`: nothing is meant to differ, so a canary that moved between them is noise, too.
+  double between(const std::vector<Member>& a, const std::vector<Member>& b, bool product,
+                 bool alike) {
+    double most = 0;
+    for (const auto* side : {&a, &b}) {
+      for (const Member& m : *side) most = std::max(most, of(*m.run, product).spread);
+    }
+    const Canaries &x = of(*a.back().run, product), &y = of(*b.back().run, product);
+    if (alike && x.median > 0 && y.median > 0) {
+      most = std::max(most, std::expm1(std::abs(std::log(x.median / y.median))));
+    }
+    return most;
+  }
+
+ private:
+  const Canaries& of(const Run& run, bool product) {
+    const auto [at, added] = seen_.try_emplace({&run, product});
+    if (added) at->second = canaries_of(run, product);
+    return at->second;
+  }
+  std::map<std::pair<const Run*, bool>, Canaries> seen_;
 };
 
 std::string why_not(const std::vector<Member>& members) {
@@ -126,16 +154,7 @@ Comparison compare(const Sides& sides, std::span<const Across> across,
                    const std::map<std::string, Roofline>& roofs_by_machine,
                    const stats::SpeedRule& rule) {
   Comparison out{sides.labels, {across.begin(), across.end()}, {}, {}, {}};
-  std::map<const Run*, Noise> noise;
-  const auto noise_of = [&](const std::vector<Member>& members, bool product) {
-    double most = 0;
-    for (const Member& m : members) {
-      const auto [at, added] = noise.try_emplace(m.run);
-      if (added) at->second = {canary_noise(*m.run, true), canary_noise(*m.run, false)};
-      most = std::max(most, product ? at->second.product : at->second.copy);
-    }
-    return most;
-  };
+  Noise noise;
   const auto limit_of = [&](const Member& m) -> std::optional<Limit> {
     const auto at = roofs_by_machine.find(m.run->header.machine_key);
     if (at == roofs_by_machine.end()) return std::nullopt;
@@ -182,8 +201,9 @@ Comparison compare(const Sides& sides, std::span<const Across> across,
       // Apart in time only where they come from different runs.
       const bool product =
           pair.a.row->rate.unit == RateUnit::flop_per_s && bound_of(pair.a_limit) != "memory";
-      pair.noise =
-          pair.a.run == pair.b.run ? 0 : std::max(noise_of(a, product), noise_of(b, product));
+      if (pair.a.run != pair.b.run) {
+        pair.noise = noise.between(a, b, product, differs(pair.a, pair.b, {}).empty());
+      }
       pair.speedup = stats::independent_speedup(x->launches, y->launches);
       if (!pair.speedup) {
         pair.note = "one run";

@@ -45,9 +45,10 @@ struct Comparison {
   std::vector<std::string> remarks;  // what else differs between the runs
 };
 
-// The noise of a stored comparison's machines is the half range of the canaries' medians, of the
-// product for what is bound by compute and of the copy for the rest; below it, nothing is called
-// faster or slower, and it widens the band (to SpeedRule::most_band at most).
+// The noise between two runs is the half range of either's canaries, of the product for what
+// compute binds and of the copy for the rest; and where nothing is meant to differ, what the canary
+// moved by from one run to the other. Below it nothing is called faster or slower, and it widens
+// the band (to SpeedRule::most_band at most).
 Comparison compare(const Sides& sides, std::span<const Across> across,
                    const std::map<std::string, Roofline>& roofs_by_machine,
                    const stats::SpeedRule& rule = {});

@@ -180,6 +180,36 @@ TEST(Compare, SaysNothingBelowTheMachinesOwnNoise) {
   EXPECT_EQ(verdict(0.08), SpeedVerdict::same) << "within a band of 8 %";
 }
 
+TEST(Compare, AMachineThatSlowedDownBetweenTwoRunsIsNotASlowerRow) {
+  const auto at_speed = [](double slow, uint64_t salt) {
+    ridge::Run out =
+        run({row(product(DType::f32, 64), {.ns = 1e6 * slow, .cv = 0.003, .salt = salt})});
+    const auto key = tensor_key(5, salt, 0, "canary");
+    for (int i = 0; i < 5; ++i) {
+      const double noise = std::exp(0.003 * synthetic::gaussian(key, i));
+      out.canaries.push_back({"gemm/f32/1024x1024x1024", 0, 1e7 * slow * noise});
+    }
+    return out;
+  };
+  int alarms = 0, found = 0;
+  for (uint64_t salt = 1; salt <= 100; ++salt) {
+    const auto verdict = [](ridge::Run a, ridge::Run b) {
+      return compared({{"a", {std::move(a)}}, {"b", {std::move(b)}}}, {Across::version})
+          .pairs.at(0)
+          .verdict;
+    };
+    const double drift = salt % 2 == 0 ? 1.07 : 0.94;
+    const auto drifted = verdict(at_speed(1, 2 * salt), at_speed(drift, 2 * salt + 1));
+    alarms += drifted == SpeedVerdict::faster || drifted == SpeedVerdict::slower;
+    // The row alone became slower, the canary did not.
+    ridge::Run slower = at_speed(1, 2 * salt + 1);
+    slower.rows = at_speed(1.07, 2 * salt + 1).rows;
+    found += verdict(at_speed(1, 2 * salt), slower) == SpeedVerdict::slower;
+  }
+  EXPECT_LE(alarms, 5);
+  EXPECT_GE(found, 95);
+}
+
 TEST(Compare, RefusesWhatHasNoAnswer) {
   Row wrong = row(product(DType::f32, 64), {});
   wrong.status = Status::incorrect;
