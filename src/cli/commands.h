@@ -15,7 +15,8 @@ namespace ridge::cli {
 inline constexpr int kOk = 0;
 inline constexpr int kFailed = 1;  // a benchmark failed or was incorrect
 inline constexpr int kUsage = 2;
-inline constexpr int kUnstable = 3;  // with --strict
+inline constexpr int kUnstable = 3;    // with --strict
+inline constexpr int kRegression = 4;  // with --fail-on-regression
 inline constexpr int kInterrupted = 130;
 
 // Which work on which workers: shared by run, check and list.
@@ -59,10 +60,25 @@ struct ShowArgs {
   std::string format = "md";
 };
 
+struct CompareArgs {
+  bool live = false;
+  Choice choice;                   // of a live comparison, as the next six
+  std::vector<std::string> sides;  // "worker=cpu,form=packed": none or two
+  std::string budget;
+  int rounds = 20;
+  uint64_t seed = 1;
+  std::string out = "results";
+  double deadline_s = 60;
+  std::string lock = Presence::kFile;
+  std::optional<double> fail_on_regression;  // percent
+  std::string format = "md";
+};
+
 int run(const RunArgs& args, const Context& context);
 int check(const CheckArgs& args, const Context& context);
 int list(const ListArgs& args, const Context& context);
 int info(const InfoArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
+int compare(const CompareArgs& args, const Context& context);
 
 }  // namespace ridge::cli

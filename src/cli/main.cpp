@@ -86,6 +86,41 @@ void add_run(CLI::App& app, RunArgs& args) {
       ->capture_default_str();
 }
 
+void add_compare(CLI::App& app, CompareArgs& args) {
+  CLI::App* command =
+      app.add_subcommand("compare", "which of two is faster, and can that be said?");
+  command->add_flag("--live", args.live, "measure two sides in turn, A B B A, on this machine");
+  command->add_option("--side", args.sides,
+                      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
+                      "device, form, threads, cache, timing, graph, build=FOLDER); without, A is "
+                      "compared with itself");
+  add_choice(command, args.choice);
+  add_format(command, args.format, "md, json");
+  command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
+      ->envname("RIDGE_BUDGET");
+  command->add_option("--rounds", args.rounds, "of A B B A, each in fresh workers")
+      ->capture_default_str();
+  command->add_option("--seed", args.seed, "of inputs and order")
+      ->envname("RIDGE_SEED")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command
+      ->add_option("--fail-on-regression", args.fail_on_regression,
+                   "exit with 4 where B is SLOWER, its time by more than PCT percent (default 0)")
+      ->expected(0, 1)
+      ->default_str("0")
+      ->check(CLI::Range(0.0, 10000.0));
+  command->add_option("--out", args.out, "folder of the two run files")
+      ->envname("RIDGE_OUT")
+      ->capture_default_str();
+  command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
+      ->check(seconds_in_range)
+      ->capture_default_str();
+  command->add_option("--lock", args.lock, "as for `ridge run`")
+      ->envname("RIDGE_LOCK")
+      ->capture_default_str();
+}
+
 void add_check(CLI::App& app, CheckArgs& args) {
   CLI::App* command =
       app.add_subcommand("check", "do the workers found here compute the right answers?");
@@ -114,13 +149,15 @@ int dispatch(int argc, char** argv) {
   CLI::App app{
       "Ridgepoint: what this machine can do for machine learning, and why.\n"
       "Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 a benchmark failed or\n"
-      "was incorrect, 2 usage, 3 unstable with --strict, 130 interrupted."};
+      "was incorrect, 2 usage, 3 unstable with --strict, 4 slower with\n"
+      "--fail-on-regression, 130 interrupted."};
   app.name("ridge");
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
 
   RunArgs run_args;
   CheckArgs check_args;
+  CompareArgs compare_args;
   ListArgs list_args;
   InfoArgs info_args;
   ShowArgs show_args;
@@ -132,6 +169,7 @@ int dispatch(int argc, char** argv) {
   list_command->add_option("--suite", list_args.suite, "the keys of this suite's items");
   add_format(list_command, list_args.format, "md, json");
   add_check(app, check_args);
+  add_compare(app, compare_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -149,6 +187,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("info")) return info(info_args, context);
   if (app.got_subcommand("list")) return list(list_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
+  if (app.got_subcommand("compare")) return compare(compare_args, context);
   return show(show_args, context);
 }
 

@@ -42,6 +42,7 @@ struct PlannedRow {
   std::vector<std::string> stderr_tail;  // of a worker that broke while it was asked
   double seconds = 0;                    // of a round, timed; set by share_time
   double op_seconds = 0;                 // as guessed beforehand
+  std::optional<size_t> beside;  // the row that this one is compared with: neither goes on alone
 
   // Sampled in rounds, or a piece of work that sets its own length and is measured once.
   bool in_rounds() const { return !own_seconds(work); }
