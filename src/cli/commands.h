@@ -43,10 +43,20 @@ struct RunArgs {
 };
 
 struct CompareArgs {
-  std::vector<std::string> files;  // run files and folders of them
   CompareRule rule;
+  std::string out = "results";  // where baselines are, and where a live comparison is kept
+  // Stored runs.
+  std::vector<std::string> files;       // run files and folders of them
   std::string baseline, save_baseline;  // names
-  std::string out = "results";          // where the baselines are
+  // A live comparison.
+  bool live = false;
+  Choice choice;
+  std::vector<std::string> sides;  // "worker=cpu,form=packed": none or two
+  std::string budget;
+  int rounds = 20;
+  uint64_t seed = 1;
+  double deadline_s = 60;
+  std::string lock = Presence::kFile;
 };
 
 struct CheckArgs {

@@ -1,13 +1,25 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/compare_live.h"
 #include "store/baseline.h"
 #include "store/find_runs.h"
 
 namespace ridge::cli {
 
-int compare(const CompareArgs& args, const Context&) {
+int compare(const CompareArgs& args, const Context& context) {
   if (const int wrong = validate(args.rule); wrong != kOk) return wrong;
+  if (args.live) {
+    if (args.files.empty()) return compare_live(args, context);
+    return complain("--live measures its sides anew: it takes no run files", kUsage);
+  }
+  if (!args.sides.empty()) return complain("--side goes with --live", kUsage);
+  if (args.files.empty() && args.baseline.empty()) {
+    return complain(
+        "compare: name run files, folders of them or --baseline NAME, or measure two "
+        "sides with --live (ridge compare --help tells more)",
+        kUsage);
+  }
   std::vector<Given> given;
   std::vector<std::string> own_files;
   if (!args.baseline.empty()) {

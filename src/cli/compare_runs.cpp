@@ -44,6 +44,13 @@ Result<Given> read_baseline(const std::string& root, const std::string& name) {
   return given;
 }
 
+stats::SpeedRule speed_rule(const CompareRule& rule) {
+  stats::SpeedRule speed;
+  speed.least_band = rule.band_percent / 100;
+  speed.most_band = std::max(speed.most_band, speed.least_band);
+  return speed;
+}
+
 int validate(const CompareRule& rule) {
   for (const std::string& text : rule.across) {
     if (!parse_across(text)) {
@@ -73,10 +80,7 @@ int compare_given(const std::vector<Given>& given, const CompareRule& rule) {
                                       found.labels[0], fmt::join(kAcrossNames, "|"))),
         kUsage);
   }
-  stats::SpeedRule speed;
-  speed.least_band = rule.band_percent / 100;
-  speed.most_band = std::max(speed.most_band, speed.least_band);
-  const Comparison comparison = compare(found, across, rooflines(given), speed);
+  const Comparison comparison = compare(found, across, rooflines(given), speed_rule(rule));
   const auto recommended = recommend(given);
   const auto supported = support(given);
   const std::string text = rule.format == "md"

@@ -6,6 +6,7 @@
 
 #include "analyze/sides.h"
 #include "cli/context.h"
+#include "stats/compare.h"
 
 namespace ridge::cli {
 
@@ -16,6 +17,8 @@ struct CompareRule {
   std::optional<double> fail_on_regression;  // percent of more time
   std::string format = "md";
 };
+
+stats::SpeedRule speed_rule(const CompareRule& rule);
 
 // Exit code 2, with a complaint, where the rule says what is not known; else 0.
 int validate(const CompareRule& rule);

@@ -126,7 +126,7 @@ void add_compare(CLI::App& app, CompareArgs& args) {
       ->delimiter(',');
   command->add_option("--baseline", args.baseline, "hold the runs against this saved one");
   command->add_option("--save-baseline", args.save_baseline, "keep the runs under this name");
-  command->add_option("--out", args.out, "folder that holds baselines/")
+  command->add_option("--out", args.out, "folder that holds baselines/, and keeps what is measured")
       ->envname("RIDGE_OUT")
       ->capture_default_str();
   command->add_option("--band", args.rule.band_percent, "percent that matters to nobody")
@@ -134,6 +134,28 @@ void add_compare(CLI::App& app, CompareArgs& args) {
       ->capture_default_str();
   add_regression(command, args.rule.fail_on_regression);
   add_format(command, args.rule.format, "md, json");
+  command->add_flag("--live", args.live,
+                    "measure two sides in turn, A B B A, on this machine; the options below say "
+                    "what");
+  command->add_option("--side", args.sides,
+                      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
+                      "device, form, threads, cache, timing, graph, build=FOLDER); without, A is "
+                      "compared with itself");
+  add_choice(command, args.choice);
+  command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
+      ->envname("RIDGE_BUDGET");
+  command->add_option("--rounds", args.rounds, "of A B B A, each in fresh workers")
+      ->capture_default_str();
+  command->add_option("--seed", args.seed, "of inputs and order")
+      ->envname("RIDGE_SEED")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command->add_option("--deadline", args.deadline_s, "seconds a worker may take to answer")
+      ->check(seconds_in_range)
+      ->capture_default_str();
+  command->add_option("--lock", args.lock, "as for `ridge run`")
+      ->envname("RIDGE_LOCK")
+      ->capture_default_str();
 }
 
 // Where a caller closed one of the three, the next file opened would take its number, and results
@@ -151,16 +173,16 @@ int dispatch(int argc, char** argv) {
   CLI::App app{
       "Ridgepoint: what this machine can do for machine learning, and why.\n"
       "Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 a benchmark failed or\n"
-      "was incorrect, 2 usage, 3 unstable with --strict, 4 slower\n"
-      "with --fail-on-regression, 130 interrupted."};
+      "was incorrect, 2 usage, 3 unstable with --strict, 4 slower with\n"
+      "--fail-on-regression, 130 interrupted."};
   app.name("ridge");
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
 
   RunArgs run_args;
   CheckArgs check_args;
-  ListArgs list_args;
   CompareArgs compare_args;
+  ListArgs list_args;
   InfoArgs info_args;
   ShowArgs show_args;
   ExplainArgs explain_args;
@@ -182,9 +204,10 @@ int dispatch(int argc, char** argv) {
       ->add_option("RUN", explain_args.runs, "run files of one machine, or folders of them")
       ->required();
   add_format(explain_command, explain_args.format, "md, json");
-  explain_command->add_flag("--no-pictures", explain_args.no_pictures,
-                            "leave out the roofline and the caches drawn in characters (md; as wide "
-                            "as the terminal, ASCII without a UTF-8 locale)");
+  explain_command->add_flag(
+      "--no-pictures", explain_args.no_pictures,
+      "leave out the roofline and the caches drawn in characters (md; as wide "
+      "as the terminal, ASCII without a UTF-8 locale)");
 
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/recording.h"
 #include "machine/chips.h"
 #include "machine/machine.h"
 #include "machine/presence.h"
@@ -48,30 +49,6 @@ Json settings_json(const RunArgs& args, const Suite& suite, const Effort& effort
   return json;
 }
 
-Header header_of(const RunArgs& args, const Context& context, const Suite& suite,
-                 const Machine& machine, const Plan& plan) {
-  Header header;
-  header.id = new_run_id();
-  header.started_utc = utc_now();
-  header.argv = context.argv;
-  header.machine_key = machine_key(machine);
-  header.machine = to_json(machine);
-  header.tool = tool_json();
-  header.settings = settings_json(args, suite, plan.effort);
-  header.telemetry = to_json(Watch::telemetry().origins());
-  for (const FoundWorker& worker : plan.workers) {
-    Json hello = protocol::to_json(worker.hello);
-    hello.set("worker", worker.file.name);
-    if (!worker.broken.empty()) hello.set("broken", worker.broken);
-    header.workers.push(std::move(hello));
-  }
-  for (const PlannedRow& row : plan.rows) {
-    header.row_keys.push_back(
-        row_key(row.work, row.settings, plan.workers[row.worker].file.name, row.device));
-  }
-  return header;
-}
-
 std::string dry_run_text(const Plan& plan) {
   Table table({"row", "model FLOPs", "bytes", "what"}, {false, true, true, false});
   for (const PlannedRow& row : plan.rows) {
@@ -96,47 +73,6 @@ int judge(const std::vector<Row>& rows, const RunArgs& args, bool was_interrupte
   }
   return args.strict && unstable ? kUnstable : kOk;
 }
-
-// Keeps what is measured: in the run file as it comes, and a complaint, once, where it cannot.
-class Keeper {
- public:
-  explicit Keeper(RunWriter* writer) : writer_(writer) {}
-
-  template <class T>
-  void keep(const T& what) {
-    if (!writer_) return;
-    auto kept = writer_->add(what);
-    if (!kept && !complained_) complain(kept.error().message + "; measuring goes on", kFailed);
-    complained_ = complained_ || !kept;
-  }
-  bool lost_some() const { return complained_; }
-
- private:
-  RunWriter* writer_;
-  bool complained_ = false;
-};
-
-// Another ridge that measures on this machine, told once.
-class Neighbour {
- public:
-  explicit Neighbour(const Presence& presence) : presence_(presence) {}
-
-  bool here() {
-    const auto other = presence_.other();
-    if (other && !told_) {
-      complain(
-          fmt::format("another ridge{} measures on this machine: rows will be flagged contended",
-                      *other > 0 ? fmt::format(" (process {})", *other) : ""),
-          kOk);
-      told_ = true;
-    }
-    return other.has_value();
-  }
-
- private:
-  const Presence& presence_;
-  bool told_ = false;
-};
 
 }  // namespace
 
@@ -190,10 +126,11 @@ int run(const RunArgs& args, const Context& context) {
   } else {
     complain(database.error().message + "; no rate is held against its chip's peak", kOk);
   }
-  const Header header = header_of(args, context, resolved->suite, machine, plan);
+  const Header header =
+      header_of(context, machine, plan, settings_json(args, resolved->suite, plan.effort));
   auto writer = RunWriter::create(args.out, header);
   if (!writer) return complain(writer.error().message, kUsage);
-  Keeper keeper(&*writer);
+  Keeper keeper(*writer);
   Progress progress(context.variable("TERM") != "dumb");
   Listener listener;
   bool announced = false;

@@ -47,6 +47,7 @@ struct PlannedRow {
   int rounds = SuiteItem::kAllRounds;    // takes part in so many of the effort's
   double seconds = 0;                    // of a round, timed; set by share_time
   double op_seconds = 0;                 // as guessed beforehand
+  std::optional<size_t> beside;  // the row that this one is compared with: neither goes on alone
 
   int rounds_of(const Effort& effort) const {
     return in_rounds() ? std::min(rounds, effort.rounds) : 1;

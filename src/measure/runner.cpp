@@ -20,8 +20,8 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-uint64_t salt_of(uint64_t seed, size_t row, int session) {
-  const TensorKey key = tensor_key(seed, row, static_cast<uint64_t>(session + 1), "salt");
+uint64_t salt_of(uint64_t seed, size_t row, uint64_t visit) {
+  const TensorKey key = tensor_key(seed, row, visit, "salt");
   return key.key >> 3;  // doubled later, and JSON's integers have 63 bits
 }
 
@@ -50,8 +50,13 @@ double Runner::elapsed() const { return now_s() - began_s_; }
 
 Row Runner::row_of(size_t index) const {
   const PlannedRow& planned = plan_.rows[index];
-  return assemble(planned, plan_.workers[planned.worker].file.name, plan_.effort,
-                  progress_[index].rounds, progress_[index].failure, plan_.machine_flags);
+  Row row = assemble(planned, plan_.workers[planned.worker].file.name, plan_.effort,
+                     progress_[index].rounds, progress_[index].failure, plan_.machine_flags);
+  if (planned.beside && progress_[*planned.beside].failure && progress_[index].rounds.empty() &&
+      !progress_[index].failure) {
+    row.reason = "not measured: the other side failed before";
+  }
+  return row;
 }
 
 std::vector<Row> Runner::rows() const {
@@ -69,6 +74,7 @@ void Runner::visit(const Step& step) {
   const PlannedRow& planned = plan_.rows[step.row];
   Progress& progress = progress_[step.row];
   if (planned.skip || progress.failure) return;
+  if (planned.beside && progress_[*planned.beside].failure) return;
   RoundOutcome outcome;
   auto client = sessions_.get(planned.worker, step.session);
   const double at_s = elapsed();
@@ -78,9 +84,9 @@ void Runner::visit(const Step& step) {
     outcome.worker_lost = true;
   } else {
     outcome = measure_round(**client, planned, plan_.effort,
-                            {.salt = salt_of(plan_.effort.seed, step.row, step.session),
+                            {.salt = salt_of(plan_.effort.seed, step.row, progress.visits++),
                              .check_first = progress.rounds.empty(),
-                             .ops_per_sample = progress.ops_per_sample,
+                             .ops_per_sample = ops_per_sample(step.row),
                              .seconds = planned.seconds,
                              .to_the_end = !planned.in_rounds()});
   }
@@ -96,11 +102,21 @@ void Runner::visit(const Step& step) {
     progress.rounds.push_back({std::move(outcome), at_s});
   }
   const Row row = row_of(step.row);
+  if (listener_.visiting) listener_.visiting(step.row);
   if (listener_.samples && !progress.failure) {
     listener_.samples(
         sidecar(row, progress.rounds.back(), static_cast<int64_t>(progress.rounds.size()) - 1));
   }
   if (listener_.row) listener_.row(row);
+}
+
+// Found by the first visit. The rows of a pair are sampled alike, where one's batch suits both: a
+// median of longer samples is another number, if slightly.
+int64_t Runner::ops_per_sample(size_t row) const {
+  const int64_t own = progress_[row].ops_per_sample;
+  const auto beside = plan_.rows[row].beside;
+  const int64_t other = beside ? progress_[*beside].ops_per_sample : 0;
+  return own > 0 && other > own && other <= 2 * own ? other : own;
 }
 
 bool Runner::follow(const Schedule& schedule) {
@@ -142,13 +158,14 @@ void Runner::find_canaries() {
 
 RoughRates Runner::sing(int session) {
   RoughRates rates;
+  ++songs_;
   for (size_t i = 0; i < canaries_.size() && !interrupted_(); ++i) {
     const PlannedRow& canary = canaries_[i];
     auto client = sessions_.get(canary.worker, session);
     if (!client) continue;
     const double at_s = elapsed();
     const RoundOutcome outcome = measure_round(**client, canary, plan_.effort,
-                                               {.salt = salt_of(~plan_.effort.seed, i, session),
+                                               {.salt = salt_of(~plan_.effort.seed, i, songs_),
                                                 .check_first = session == kProbeSession,
                                                 .ops_per_sample = canary_ops_[i],
                                                 .seconds = canary.seconds});
@@ -184,7 +201,7 @@ std::optional<double> Runner::noise_floor() const {
 }
 
 // By now it is known how long ops take, and how much time went by.
-void Runner::share_what_is_left(int rounds) {
+void Runner::share_what_is_left(double seconds, int rounds) {
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     PlannedRow& row = plan_.rows[i];
     if (progress_[i].failure) row.op_seconds = 0;
@@ -192,7 +209,7 @@ void Runner::share_what_is_left(int rounds) {
     const RoundOutcome& last = progress_[i].rounds.back().outcome;
     row.op_seconds = stats::median(last.ns).value_or(0) * 1e-9;
   }
-  share_round(plan_, std::max(0.0, base_seconds(plan_.effort) - shared_s_) / rounds);
+  share_round(plan_, std::max(0.0, seconds - shared_s_) / rounds);
 }
 
 // The best of several rows looks better than it is: such a row is measured once more.
@@ -246,14 +263,19 @@ Schedule Runner::further_rounds(int session) {
   return rounds_schedule(chosen, 1, session, plan_.effort.seed);
 }
 
-RunTotals Runner::run() {
+// Wakes the clocks up and shares the time by what the canaries tell of the machine.
+void Runner::prepare_to_run() {
   find_canaries();
   const double before_canaries = elapsed();
-  sing(kProbeSession);  // wakes the clocks up
+  sing(kProbeSession);
   const RoughRates rates = sing(kProbeSession);
   plan_.canary_seconds = canaries_.empty() ? 0 : (elapsed() - before_canaries) / 2;
   for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
   share_time(plan_, rates);
+}
+
+RunTotals Runner::run() {
+  prepare_to_run();
 
   std::vector<size_t> in_rounds, once;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
@@ -271,7 +293,7 @@ RunTotals Runner::run() {
   bool going = true;
   for (; going && !in_rounds.empty() && session < plan_.effort.rounds; ++session) {
     sing(session);
-    if (session > 0) share_what_is_left(plan_.effort.rounds - session);
+    if (session > 0) share_what_is_left(base_seconds(plan_.effort), plan_.effort.rounds - session);
     std::erase_if(in_rounds, [&](size_t row) { return plan_.rows[row].rounds <= session; });
     going = follow(rounds_schedule(in_rounds, 1, session, plan_.effort.seed));
   }
@@ -289,6 +311,34 @@ RunTotals Runner::run() {
   }
   sessions_.end_all();
   return {elapsed(), measuring_s_, told_eta_s_, !going, noise_floor()};
+}
+
+RunTotals Runner::compare(const std::vector<RowPair>& pairs) {
+  for (const RowPair& pair : pairs) {
+    plan_.rows[pair.a].beside = pair.b;
+    plan_.rows[pair.b].beside = pair.a;
+    for (const size_t row : {pair.a, pair.b}) plan_.rows[row].rounds = SuiteItem::kAllRounds;
+  }
+  const int rounds = plan_.effort.rounds / 2;
+  const auto equal_time = [&] {
+    for (const RowPair& pair : pairs) {
+      PlannedRow &a = plan_.rows[pair.a], &b = plan_.rows[pair.b];
+      a.seconds = b.seconds = std::max(a.seconds, b.seconds);
+    }
+  };
+  prepare_to_run();
+  equal_time();
+  steps_ = pairs.size() * 4 * static_cast<size_t>(rounds);
+  told_eta_s_ = elapsed() + plan_.eta_seconds();
+  tell("");
+  bool going = true;
+  for (int round = 0; going && round < rounds; ++round) {
+    if (round > 0) share_what_is_left(plan_.effort.seconds, 2 * (rounds - round));
+    equal_time();
+    going = follow(mirrored_round(pairs, round, plan_.effort.seed));
+  }
+  sessions_.end_all();
+  return {elapsed(), measuring_s_, told_eta_s_, !going, std::nullopt};
 }
 
 RunTotals Runner::run(const Schedule& schedule) {

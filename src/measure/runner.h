@@ -16,7 +16,8 @@ struct Listener {
   // Before the first row, and after each step: seconds still to go.
   std::function<void(double eta_s, size_t steps_done, size_t steps, const std::string& now)>
       progress;
-  std::function<void(const Row& row)> row;  // after each of its rounds
+  std::function<void(size_t index)> visiting;  // whose row and samples come next
+  std::function<void(const Row& row)> row;     // after each of its rounds
   std::function<void(const RoundSamples& samples)> samples;
   std::function<void(const Canary& canary)> canary;
 };
@@ -41,6 +42,11 @@ class Runner {
   // row's rounds take.
   RunTotals run(const Schedule& schedule);
 
+  // A live comparison: plan.effort.rounds counts visits, two a round (mirrored_round), and its
+  // seconds are shared by all visits, equally between the rows of a pair. After an interruption a
+  // row may have a visit more than its last whole round.
+  RunTotals compare(const std::vector<RowPair>& pairs);
+
   // The rows as they stand, in the plan's order.
   std::vector<Row> rows() const;
 
@@ -49,13 +55,16 @@ class Runner {
     std::vector<KeptRound> rounds;
     std::optional<RoundOutcome> failure;
     int64_t ops_per_sample = 0;
+    uint64_t visits = 0;  // good or bad: no two have the same inputs
   };
 
   bool follow(const Schedule& schedule);  // false: interrupted
   void visit(const Step& step);
   void find_canaries();
   RoughRates sing(int session);  // measures the canary pair
-  void share_what_is_left(int rounds);
+  void prepare_to_run();
+  int64_t ops_per_sample(size_t row) const;
+  void share_what_is_left(double seconds, int rounds);
   std::vector<size_t> winners() const;
   Schedule further_rounds(int session);
   Row row_of(size_t index) const;
@@ -70,6 +79,7 @@ class Runner {
   std::vector<Progress> progress_;
   std::vector<PlannedRow> canaries_;
   std::vector<int64_t> canary_ops_;
+  uint64_t songs_ = 0;
   std::vector<std::vector<double>> canary_medians_;
   double began_s_ = 0;
   double measuring_s_ = 0, shared_s_ = 0;  // in all; of rows that share the effort's seconds

@@ -1,5 +1,6 @@
 #include "measure/schedule.h"
 
+#include <numeric>
 #include <utility>
 
 #include "base/random.h"
@@ -19,6 +20,18 @@ Schedule rounds_schedule(const std::vector<size_t>& rows, int rounds, int first_
       std::swap(order[i - 1], order[j]);
     }
     for (const size_t row : order) schedule.push_back({row, session});
+  }
+  return schedule;
+}
+
+Schedule mirrored_round(const std::vector<RowPair>& pairs, int round, uint64_t seed) {
+  std::vector<size_t> numbers(pairs.size());
+  std::iota(numbers.begin(), numbers.end(), size_t{0});
+  Schedule schedule;
+  for (const Step& step : rounds_schedule(numbers, 1, round, seed)) {
+    auto [first, second] = pairs[step.row];
+    if (round % 2 == 1) std::swap(first, second);
+    for (const size_t row : {first, second, second, first}) schedule.push_back({row, round});
   }
   return schedule;
 }

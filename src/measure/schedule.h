@@ -18,4 +18,13 @@ using Schedule = std::vector<Step>;
 Schedule rounds_schedule(const std::vector<size_t>& rows, int rounds, int first_session,
                          uint64_t seed);
 
+// Two rows that are compared with each other, as indices into the plan; never of one worker.
+struct RowPair {
+  size_t a = 0, b = 0;
+};
+
+// One round of a live comparison: each pair is visited A B B A, in odd rounds B A A B, so that a
+// drift within the round and what comes first both cancel. The pairs' order is shuffled anew.
+Schedule mirrored_round(const std::vector<RowPair>& pairs, int round, uint64_t seed);
+
 }  // namespace ridge

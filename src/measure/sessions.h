@@ -2,14 +2,15 @@
 
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 
 #include "measure/plan.h"
 #include "worker/client.h"
 
 namespace ridge {
 
-// The worker processes that are alive: at most one a worker and session.
+// The worker processes that are alive: at most one a worker and session. The one asked for last may
+// work; the others are parked, so that they neither spin nor hold memory.
 class Sessions {
  public:
   Sessions(const std::vector<FoundWorker>& workers, const Effort& effort,
@@ -26,10 +27,13 @@ class Sessions {
     int session = 0;
     Client client;
   };
+  void park_others(size_t worker);
+
   const std::vector<FoundWorker>& workers_;
   Effort effort_;
   std::function<bool()> interrupted_;
   std::map<size_t, Live> live_;
+  std::optional<size_t> awake_;
 };
 
 }  // namespace ridge

@@ -386,6 +386,7 @@ Mode mode_from_environment() {
   if (const std::string text_of = variable("RIDGE_TEST_CACHE"); !text_of.empty()) {
     mode.cache_bytes = std::atoll(text_of.c_str());
   }
+  mode.least_us = std::atoll(variable("RIDGE_TEST_LEAST").c_str());
   mode.sleep_ms = std::atoll(variable("RIDGE_TEST_SLEEP").c_str());
   return mode;
 }

@@ -87,8 +87,10 @@ class SimOp : public HostOp {
 
  private:
   void work(int64_t from, int64_t to) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(mode_.least_us);
     if (mode_.sleep_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(mode_.sleep_ms));
     compute(from, to);
+    while (std::chrono::steady_clock::now() < until) continue;
   }
   // Returns at once; a thread does the work, once a copy as nobody could tell.
   void start_behind(int64_t copy) {
