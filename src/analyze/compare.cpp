@@ -12,6 +12,7 @@ namespace ridge {
 namespace {
 
 constexpr size_t kLeastLaunches = 3;
+constexpr double kRowOverCanary = 1.5;  // a row may drift half as much again as its canary does
 
 // What a side's rows say together: the times of its launches, and one time.
 struct SideTimes {
@@ -65,7 +66,7 @@ class Noise {
     }
     const Canaries &x = of(*a.back().run, product), &y = of(*b.back().run, product);
     if (alike && x.median > 0 && y.median > 0) {
-      most = std::max(most, std::expm1(std::abs(std::log(x.median / y.median))));
+      most = std::max(most, std::expm1(kRowOverCanary * std::abs(std::log(x.median / y.median))));
     }
     return most;
   }
