@@ -248,7 +248,7 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   if (const auto op = memory_operation(row)) {
     const Roof* roof = need(*op);
     if (!roof) return std::nullopt;
-    return Floor{level + " " + *op, ns(traffic.bytes(), *roof), own(*roof)};
+    return Floor{level + " " + *op, ns(traffic.bytes(), *roof), own(*roof), roof->from};
   }
   if (!usable(traffic.read)) {
     missing = "it reads nothing that is known";
@@ -257,7 +257,7 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   const Roof* read = need("read");
   if (!read) return std::nullopt;
   if (traffic.reads_only()) {
-    return Floor{level + " read", ns(traffic.bytes(), *read), own(*read)};
+    return Floor{level + " read", ns(traffic.bytes(), *read), own(*read), read->from};
   }
   const Roof* write = need("write");
   if (!write) return std::nullopt;
@@ -265,7 +265,8 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   return Floor{
       level + " read + write",
       {in.value + out.value, {in.interval.lo + out.interval.lo, in.interval.hi + out.interval.hi}},
-      false};
+      false,
+      read->from};
 }
 
 }  // namespace ridge::evidence
