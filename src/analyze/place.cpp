@@ -13,14 +13,15 @@ using namespace evidence;
 // A floor so far above the time is none for this row: small works take shorter ways through a
 // library than the call that was measured, and operands may lie nearer than thought.
 constexpr double kRefuted = 1.25;
+constexpr double kSurelyRefuted = 1.10;  // … or, with all of its interval, above this
 
 void add(Placement& out, Roof::Kind kind, std::string title, const stats::Estimate& floor,
          const stats::Estimate& time, bool is_roof, const std::string& from) {
   const double share = floor.value / time.value;
   stats::Interval range{share, share};
   if (!is_roof) {
-    if (share > kRefuted) return;
     if (const auto ratio = stats::ratio_interval(floor, time)) range = ratio->interval;
+    if (share > kRefuted || range.lo > kSurelyRefuted) return;
   }
   out.limits.push_back({kind, std::move(title), floor.value, share, range, is_roof, from});
 }
