@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "analyze/evidence.h"
 #include "analyze/roofline.h"
@@ -18,6 +19,7 @@ constexpr double kSurelyRefuted = 1.10;  // … or, with all of its interval, ab
 void add(Placement& out, Roof::Kind kind, std::string title, const stats::Estimate& floor,
          const stats::Estimate& time, bool is_roof, const std::string& from) {
   const double share = floor.value / time.value;
+  if (!std::isnormal(share)) return;  // a cost of nothing, or of more than numbers hold
   stats::Interval range{share, share};
   if (!is_roof) {
     if (const auto ratio = stats::ratio_interval(floor, time)) range = ratio->interval;

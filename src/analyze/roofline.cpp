@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <tuple>
@@ -20,6 +21,7 @@ constexpr double kShowsCompute = 32;
 
 // Puts the roof in where none of its sort is as high. `row` of `run` is where it comes from.
 void raise(std::vector<Roof>& roofs, Roof roof, const Run& run, const Row& row) {
+  if (!std::isnormal(roof.rate.value)) return;
   auto same = std::find_if(roofs.begin(), roofs.end(), [&](const Roof& other) {
     return other.kind == roof.kind && other.device == roof.device &&
            other.threads == roof.threads && other.operation == roof.operation &&
@@ -149,14 +151,14 @@ void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
         const auto floor = memory_floor(out, *run, row, device, threads, missing);
         so_far.shown = !floor || floor->ns.value < kBoundFrom * time.value;
       }
-      if (rate.value > so_far.roof.rate.value) {
+      if (std::isnormal(rate.value) && rate.value > so_far.roof.rate.value) {
         so_far.roof = {Roof::Kind::compute, device,         threads, *dtype, "", rate,
                        row.row_key(),       run->header.id, ""};
       }
     }
   }
   for (auto& [key, found] : best) {
-    if (found.shown) out.roofs.push_back(std::move(found.roof));
+    if (found.shown && found.roof.rate.value > 0) out.roofs.push_back(std::move(found.roof));
   }
 }
 
