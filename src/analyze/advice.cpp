@@ -115,10 +115,14 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
   if (!placement.bound()) {
     if (out.empty()) {
       const bool few_rows = product && batch_of(row) > 0 && batch_of(row) <= kFewRows;
-      out.push_back(few_rows ? "a kernel made for few rows: nothing measured here is faster"
-                    : product
-                        ? "another library, form or blocking: nothing measured here is faster"
-                        : "larger pieces, or another kernel: nothing measured here is faster");
+      if (few_rows) {
+        out.push_back("a kernel made for few rows: nothing measured here is faster");
+      } else if (product) {
+        out.push_back("another library, form or blocking: nothing measured here is faster");
+      } else {
+        out.push_back(fmt::format("nothing measured here does this work faster; {}'s roof is of {}",
+                                  nearest.name, nearest.from.substr(0, nearest.from.find('@'))));
+      }
     }
     return joined(out);
   }

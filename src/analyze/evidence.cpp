@@ -16,14 +16,19 @@ constexpr double kWithin = 0.75;
 constexpr double kAbove = 1.5;
 constexpr double kAgrees = 1.5;  // a cliff within this factor of a cache's size is that cache
 
-bool usable(double value) { return std::isfinite(value) && value > 0; }
+// What a file may claim of a machine: more is a mistake, and would overflow.
+constexpr int64_t kMostBytes = int64_t{1} << 40, kMostCount = 1 << 20;
+
+bool usable(double value) { return std::isnormal(value) && value > 0; }
 
 int64_t integer(const Json* object, std::string_view key) {
   const Json* value = object ? object->find(key) : nullptr;
   return value && value->is_int() ? value->as_int() : 0;
 }
 
-int64_t cores_of(const Header& header) { return integer(header.machine.find("cpu"), "cores"); }
+int64_t cores_of(const Header& header) {
+  return std::clamp<int64_t>(integer(header.machine.find("cpu"), "cores"), 1, kMostCount);
+}
 
 // Levels of a processor as the system tells them, for so many threads, from the smallest on.
 std::vector<CacheLevel> told(const Header& header, int threads) {
@@ -31,13 +36,13 @@ std::vector<CacheLevel> told(const Header& header, int threads) {
   const Json* cpu = header.machine.find("cpu");
   const Json* caches = cpu ? cpu->find("caches") : nullptr;
   if (!caches || !caches->is_array()) return out;
-  const int64_t cores = std::max<int64_t>(1, cores_of(header));
+  const int64_t cores = cores_of(header);
   for (const Json& cache : caches->as_array()) {
     const Json* type = cache.find("type");
     const int64_t level = integer(&cache, "level"), bytes = integer(&cache, "bytes");
-    if (level < 1 || bytes < 1) continue;
+    if (level < 1 || bytes < 1 || bytes > kMostBytes) continue;
     if (type && type->is_string() && type->as_string() == "instruction") continue;
-    const int64_t count = std::max<int64_t>(1, integer(&cache, "count"));
+    const int64_t count = std::clamp<int64_t>(integer(&cache, "count"), 1, kMostCount);
     // As many instances as so many cores need at least.
     const int64_t used =
         threads == 0 ? count : std::clamp<int64_t>((threads * count + cores - 1) / cores, 1, count);
@@ -131,7 +136,8 @@ stats::Estimate rate_of(double work, const stats::Estimate& time_ns) {
 }
 
 int threads_of(const Header& header, const std::string& device, const Settings& settings) {
-  return device == "cpu" && settings.threads == cores_of(header) ? 0 : settings.threads;
+  const bool all = settings.threads == integer(header.machine.find("cpu"), "cores");
+  return device == "cpu" && all ? 0 : settings.threads;
 }
 
 std::string level_of(const std::vector<CacheLevel>& levels, const std::string& device, int threads,
@@ -164,7 +170,10 @@ void add_levels(const Run& run, std::vector<CacheLevel>& levels) {
       for (const Json& one : devices->as_array()) {
         const Json* title = one.find("name");
         const int64_t bytes = integer(&one, "cache_bytes");
-        if (!title || !title->is_string() || title->as_string() != device || bytes < 1) continue;
+        if (!title || !title->is_string() || title->as_string() != device || bytes < 1 ||
+            bytes > kMostBytes) {
+          continue;
+        }
         levels.push_back({device, threads, "L2", static_cast<double>(bytes), false});
         break;
       }
@@ -248,7 +257,7 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   if (const auto op = memory_operation(row)) {
     const Roof* roof = need(*op);
     if (!roof) return std::nullopt;
-    return Floor{level + " " + *op, ns(traffic.bytes(), *roof), own(*roof)};
+    return Floor{level + " " + *op, ns(traffic.bytes(), *roof), own(*roof), roof->from};
   }
   if (!usable(traffic.read)) {
     missing = "it reads nothing that is known";
@@ -257,7 +266,7 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   const Roof* read = need("read");
   if (!read) return std::nullopt;
   if (traffic.reads_only()) {
-    return Floor{level + " read", ns(traffic.bytes(), *read), own(*read)};
+    return Floor{level + " read", ns(traffic.bytes(), *read), own(*read), read->from};
   }
   const Roof* write = need("write");
   if (!write) return std::nullopt;
@@ -265,7 +274,8 @@ std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, cons
   return Floor{
       level + " read + write",
       {in.value + out.value, {in.interval.lo + out.interval.lo, in.interval.hi + out.interval.hi}},
-      false};
+      false,
+      read->from};
 }
 
 }  // namespace ridge::evidence

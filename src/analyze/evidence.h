@@ -59,6 +59,7 @@ struct Floor {
   std::string name;
   stats::Estimate ns;
   bool is_roof = false;
+  std::string from;  // of the roof, or the one of reads
 };
 std::optional<Floor> memory_floor(const Roofline& roofline, const Run& run, const Row& row,
                                   const std::string& device, int threads, std::string& missing);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "analyze/evidence.h"
 #include "analyze/roofline.h"
@@ -13,16 +14,18 @@ using namespace evidence;
 // A floor so far above the time is none for this row: small works take shorter ways through a
 // library than the call that was measured, and operands may lie nearer than thought.
 constexpr double kRefuted = 1.25;
+constexpr double kSurelyRefuted = 1.10;  // … or, with all of its interval, above this
 
 void add(Placement& out, Roof::Kind kind, std::string title, const stats::Estimate& floor,
-         const stats::Estimate& time, bool is_roof) {
+         const stats::Estimate& time, bool is_roof, const std::string& from) {
   const double share = floor.value / time.value;
+  if (!std::isnormal(share)) return;  // a cost of nothing, or of more than numbers hold
   stats::Interval range{share, share};
   if (!is_roof) {
-    if (share > kRefuted) return;
     if (const auto ratio = stats::ratio_interval(floor, time)) range = ratio->interval;
+    if (share > kRefuted || range.lo > kSurelyRefuted) return;
   }
-  out.limits.push_back({kind, std::move(title), floor.value, share, range, is_roof});
+  out.limits.push_back({kind, std::move(title), floor.value, share, range, is_roof, from});
 }
 
 stats::Estimate per(double count, const stats::Estimate& rate) {
@@ -61,7 +64,7 @@ void add_call(const Roofline& roofline, const Run& run, const Row& row, const st
     floor.interval.hi += rest.interval.hi;
     own = further->from == row.row_key() && further->run == run.header.id;
   }
-  add(out, Roof::Kind::call, roof->operation, floor, time_of(row), own);
+  add(out, Roof::Kind::call, roof->operation, floor, time_of(row), own, roof->from);
 }
 
 }  // namespace
@@ -93,11 +96,11 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
       return out;
     }
     add(out, Roof::Kind::compute, "compute " + *dtype, per(row.cost.executed_flops, roof->rate),
-        time, roof->from == row.row_key() && roof->run == run.header.id);
+        time, roof->from == row.row_key() && roof->run == run.header.id, roof->from);
   }
   if (!std::holds_alternative<Dispatch>(row.work)) {
     if (const auto floor = memory_floor(roofline, run, row, device, threads, missing)) {
-      add(out, Roof::Kind::memory, floor->name, floor->ns, time, floor->is_roof);
+      add(out, Roof::Kind::memory, floor->name, floor->ns, time, floor->is_roof, floor->from);
     }
   }
   add_call(roofline, run, row, device, threads, out);

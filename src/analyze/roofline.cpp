@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <tuple>
@@ -18,17 +19,19 @@ using namespace evidence;
 // it on nearly any machine: a decode product (1 FLOP a byte) is no roof of anything's compute.
 constexpr double kShowsCompute = 32;
 
-void raise(std::vector<Roof>& roofs, Roof roof) {
-  const auto same = std::find_if(roofs.begin(), roofs.end(), [&](const Roof& other) {
+// Puts the roof in where none of its sort is as high. `row` of `run` is where it comes from.
+void raise(std::vector<Roof>& roofs, Roof roof, const Run& run, const Row& row) {
+  if (!std::isnormal(roof.rate.value)) return;
+  auto same = std::find_if(roofs.begin(), roofs.end(), [&](const Roof& other) {
     return other.kind == roof.kind && other.device == roof.device &&
            other.threads == roof.threads && other.operation == roof.operation &&
            other.level == roof.level && other.worker == roof.worker;
   });
-  if (same == roofs.end()) {
-    roofs.push_back(std::move(roof));
-  } else if (roof.rate.value > same->rate.value) {
-    *same = std::move(roof);
-  }
+  if (same != roofs.end() && same->rate.value >= roof.rate.value) return;
+  roof.from = row.row_key();
+  roof.run = run.header.id;
+  if (same == roofs.end()) same = roofs.emplace(roofs.end());
+  *same = std::move(roof);
 }
 
 void add_memory(const Run& run, Roofline& out) {
@@ -45,8 +48,10 @@ void add_memory(const Run& run, Roofline& out) {
     const int threads = threads_of(run.header, device, row.settings);
     const std::string level = level_shown(out.levels, device, threads, row);
     if (level.empty()) continue;
-    raise(out.roofs, {Roof::Kind::memory, device, threads, *op, level,
-                      rate_of(traffic.bytes(), time_of(row)), row.row_key(), run.header.id, ""});
+    raise(out.roofs,
+          {Roof::Kind::memory, device, threads, *op, level, rate_of(traffic.bytes(), time_of(row)),
+           "", "", ""},
+          run, row);
   }
 }
 
@@ -88,15 +93,9 @@ void add_calls(const Run& run, Roofline& out) {
     const auto* work = std::get_if<Dispatch>(&row.work);
     if (!work || !believable(row)) continue;
     const std::string device = physical_device(run.header, row.worker, row.device);
-    Roof roof{Roof::Kind::call,
-              device,
-              threads_of(run.header, device, row.settings),
-              "",
-              "",
-              {},
-              row.row_key(),
-              run.header.id,
-              row.worker};
+    Roof roof{
+        Roof::Kind::call, device, threads_of(run.header, device, row.settings), "", "", {}, "", "",
+        row.worker};
     const auto cost = std::find_if(costs.begin(), costs.end(), [&](const CallCost& one) {
       return one.worker == row.worker && one.device == row.device &&
              one.settings == settings_key(row.settings);
@@ -109,21 +108,21 @@ void add_calls(const Run& run, Roofline& out) {
       const auto b = line.b_interval.value_or(stats::Interval{line.b, line.b});
       roof.operation = call_operation(row.settings, false);
       roof.rate = calls_a_second(line.b, b.lo, b.hi);
-      raise(out.roofs, roof);
+      raise(out.roofs, roof, run, row);
       roof.operation = call_operation(row.settings, true);
       const double submit = std::max(0.0, line.a);
       roof.rate = calls_a_second(submit + line.b, std::max(0.0, a.lo) + b.lo,
                                  std::max(submit, a.hi) + b.hi);
-      raise(out.roofs, roof);
+      raise(out.roofs, roof, run, row);
       continue;
     }
     const stats::Estimate time = time_of(row);
     roof.rate = rate_of(calls, time);
     roof.operation = call_operation(row.settings, false);
-    raise(out.roofs, roof);
+    raise(out.roofs, roof, run, row);
     if (work->ops != 1) continue;
     roof.operation = call_operation(row.settings, true);
-    raise(out.roofs, std::move(roof));
+    raise(out.roofs, std::move(roof), run, row);
   }
 }
 
@@ -152,14 +151,14 @@ void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
         const auto floor = memory_floor(out, *run, row, device, threads, missing);
         so_far.shown = !floor || floor->ns.value < kBoundFrom * time.value;
       }
-      if (rate.value > so_far.roof.rate.value) {
+      if (std::isnormal(rate.value) && rate.value > so_far.roof.rate.value) {
         so_far.roof = {Roof::Kind::compute, device,         threads, *dtype, "", rate,
                        row.row_key(),       run->header.id, ""};
       }
     }
   }
   for (auto& [key, found] : best) {
-    if (found.shown) out.roofs.push_back(std::move(found.roof));
+    if (found.shown && found.roof.rate.value > 0) out.roofs.push_back(std::move(found.roof));
   }
 }
 

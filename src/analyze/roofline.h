@@ -49,6 +49,7 @@ struct Limit {
   double share = 0;             // floor / time: 1 at the roof
   stats::Interval share_range;  // from the intervals of the row and the roof
   bool is_roof = false;         // the roof is this very row: its share tells nothing
+  std::string from;  // row_key of the row that made the roof (of reads, if there are two)
 };
 
 // From this share on a row is said to be bound by a limit.

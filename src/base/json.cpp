@@ -64,12 +64,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return add(std::move(value));
   }
   // Of a name given twice the first counts.
-  static void drop_repeated(Json::Object& members) {
-    std::set<std::string_view> seen;
-    const auto again = [&](const Json::Member& member) {
-      return !seen.insert(member.first).second;
-    };
-    if (std::none_of(members.begin(), members.end(), again)) return;
+  void drop_repeated(Json::Object& members) {
+    names_.clear();
+    for (const Json::Member& member : members) names_.push_back(member.first);
+    std::sort(names_.begin(), names_.end());
+    if (std::adjacent_find(names_.begin(), names_.end()) == names_.end()) return;
     Json::Object kept;
     std::set<std::string> names;
     for (Json::Member& member : members) {
@@ -83,13 +82,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (stack_.back().is_array()) {
       stack_.back().as_array().push_back(std::move(value));
     } else {
-      stack_.back().as_object().emplace_back(keys_.back(), std::move(value));
+      stack_.back().as_object().emplace_back(std::move(keys_.back()), std::move(value));
     }
     return true;
   }
 
   std::vector<Json> stack_;
   std::vector<std::string> keys_;
+  std::vector<std::string_view> names_;  // of the object in hand; kept for its memory
   Json root_;
   std::string error_;
 };
@@ -230,6 +230,8 @@ void Fields::read(std::string_view key, const Json& value, std::string& out) {
 }
 
 void Fields::read(std::string_view, const Json& value, Json& out) { out = value; }
+
+void Fields::read(std::string_view, const Json& value, const Json*& out) { out = &value; }
 
 void Fields::read(std::string_view key, const Json& value, std::vector<double>& out) {
   RIDGE_EXPECT(value.is_array(), "an array of numbers");

@@ -79,7 +79,8 @@ class Json {
 // "null", "a boolean", "a number", … for error messages.
 std::string_view type_name(const Json& value);
 
-// Reads the members of one object into variables and keeps the first error, with its place:
+// Reads the members of one object into variables and keeps the first error, with its place. Keys
+// must live until done():
 //   Fields f(json, "suites/quick.json: item 3");
 //   f.required("m", m).optional("layout", layout);
 //   if (auto r = f.done(); !r) return r.error();
@@ -107,7 +108,7 @@ class Fields {
  private:
   template <class T>
   Fields& member(std::string_view key, T& out, bool required) {
-    asked_.emplace_back(key);
+    asked_.push_back(key);
     const Json* value = object_ ? object_->find(key) : nullptr;
     if (!value || value->is_null()) {
       if (required) fail(key, "is missing");
@@ -123,6 +124,7 @@ class Fields {
   void read(std::string_view key, const Json& value, double& out);
   void read(std::string_view key, const Json& value, std::string& out);
   void read(std::string_view key, const Json& value, Json& out);
+  void read(std::string_view key, const Json& value, const Json*& out);  // into the object
   void read(std::string_view key, const Json& value, std::vector<double>& out);
   void read(std::string_view key, const Json& value, std::vector<int64_t>& out);
   void read(std::string_view key, const Json& value, std::vector<std::string>& out);
@@ -135,7 +137,7 @@ class Fields {
 
   const Json* object_ = nullptr;
   std::string where_;
-  std::vector<std::string> asked_;
+  std::vector<std::string_view> asked_;
   std::optional<Error> error_;
 };
 

@@ -9,8 +9,9 @@ Known<T> known(const Json* object, const std::string& key) {
   std::optional<T> value;
   std::optional<std::string> reason;
   if (object && object->is_object()) {
+    const std::string reason_key = key + "_reason";
     Fields fields(*object, key);
-    fields.optional(key, value).optional(key + "_reason", reason);
+    fields.optional(key, value).optional(reason_key, reason);
     if (!fields.done(Fields::Unknown::allow)) return Known<T>::unknown("it is not readable");
   }
   if (value) return *value;

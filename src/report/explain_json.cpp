@@ -29,7 +29,7 @@ Json limit_json(const Limit& limit) {
   Json out = Json::object();
   out.set("kind", name(limit.kind)).set("name", limit.name).set("floor_ns", limit.floor_ns);
   out.set("share", limit.share).set("share_ci", interval_json(limit.share_range));
-  return out.set("is_roof", limit.is_roof);
+  return out.set("is_roof", limit.is_roof).set("from", limit.from);
 }
 
 Json row_json(const ExplainedRow& one) {

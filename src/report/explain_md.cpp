@@ -175,8 +175,11 @@ std::string help_text(const ExplainedRow& one) {
   const Placement& place = one.placement;
   if (!place.refused.empty()) return place.refused;
   if (place.bound()) return one.advice;
-  return fmt::format("×{:.2g} left on the table by the library; {}", 1 / place.limits.front().share,
-                     one.advice);
+  const Limit& nearest = place.limits.front();
+  if (nearest.share_range.hi >= kBoundFrom) {
+    return "unclear: its interval reaches what binds; measure again with --rigorous";
+  }
+  return fmt::format("×{:.2g} left on the table by the library; {}", 1 / nearest.share, one.advice);
 }
 
 std::string rows_text(const Explanation& all) {

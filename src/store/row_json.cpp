@@ -135,7 +135,9 @@ Json to_json(const Row& row) {
 
 Result<Row> parse_row(const Json& json, const std::string& where) {
   Row row;
-  Json work, settings, time, rate, cost, check, telemetry = Json::object();
+  static const Json kNone = Json::object();
+  const Json *work = nullptr, *settings = nullptr, *time = nullptr, *rate = nullptr,
+             *cost = nullptr, *check = nullptr, *telemetry = &kNone;
   std::vector<std::string> flags;
   Fields fields(json, where);
   fields.required("workload", work).required("settings", settings);
@@ -153,20 +155,20 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   constexpr auto allow = Fields::Unknown::allow;
   if (auto done = fields.done(allow); !done) return done.error();
 
-  auto parsed_work = parse_workload(work, where + ": workload");
+  auto parsed_work = parse_workload(*work, where + ": workload");
   if (!parsed_work) return parsed_work.error();
   row.work = *parsed_work;
   auto values = parse_values(json.find("values"), where + ": values");
   if (!values) return values.error();
   row.values = *std::move(values);
-  auto parsed_settings = parse_settings(settings, where + ": settings");
+  auto parsed_settings = parse_settings(*settings, where + ": settings");
   if (!parsed_settings) return parsed_settings.error();
   row.settings = *parsed_settings;
 
-  Fields time_members(time, where + ": time"), cost_members(cost, where + ": cost");
+  Fields time_members(*time, where + ": time"), cost_members(*cost, where + ": cost");
   time_fields(row.time, [&](std::string_view key, auto& v) { time_members.optional(key, v); });
   cost_fields(row.cost, [&](std::string_view key, auto& v) { cost_members.optional(key, v); });
-  Fields rate_members(rate, where + ": rate"), check_members(check, where + ": check");
+  Fields rate_members(*rate, where + ": rate"), check_members(*check, where + ": check");
   rate_members.optional("value", row.rate.value).optional("ci_low", row.rate.ci_low);
   rate_members.optional("ci_high", row.rate.ci_high);
   read_name(rate_members, "unit", row.rate.unit, parse_rate_unit);
@@ -175,7 +177,7 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   check_members.optional("elements", row.check.elements)
       .optional("worst_error_over_tolerance", row.check.worst)
       .optional("detail", row.check.detail);
-  Fields told(telemetry, where + ": telemetry");
+  Fields told(*telemetry, where + ": telemetry");
   telemetry_fields(row.telemetry, [&](std::string_view key, auto& v) { told.optional(key, v); });
   told.optional("energy_from", row.telemetry.energy_from);
   for (const Fields* members :

@@ -13,7 +13,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/random.h"
@@ -105,14 +105,21 @@ Result<Canary> parse_canary(const Json& json, const std::string& where) {
 
 // Rows that the header does not name stay at the end, as they came.
 void put_in_order(const std::vector<std::string>& row_keys, std::vector<Row>& rows) {
-  std::map<std::string, size_t> rank;
+  std::unordered_map<std::string_view, size_t> rank;
   for (const std::string& key : row_keys) rank.try_emplace(key, rank.size());
-  const auto rank_of = [&](const Row& row) {
-    const auto at = rank.find(row.row_key());
-    return at == rank.end() ? row_keys.size() : at->second;
-  };
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row& a, const Row& b) { return rank_of(a) < rank_of(b); });
+  std::vector<std::pair<size_t, size_t>> order;  // rank, place: each row's key is made once
+  bool in_order = true;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto at = rank.find(rows[i].row_key());
+    order.emplace_back(at == rank.end() ? row_keys.size() : at->second, i);
+    in_order = in_order && (i == 0 || order[i - 1] < order[i]);
+  }
+  if (in_order) return;
+  std::sort(order.begin(), order.end());
+  std::vector<Row> sorted;
+  sorted.reserve(rows.size());
+  for (const auto& [ranked, place] : order) sorted.push_back(std::move(rows[place]));
+  rows = std::move(sorted);
 }
 
 int open_new(const std::string& path) {
@@ -243,7 +250,7 @@ Result<Run> read_run(const std::string& path) {
 Result<Run> read_run(std::istream& file, const std::string& path) {
   Run run;
   run.path = path;
-  std::map<std::string, size_t> places;
+  std::unordered_map<std::string, size_t> places;
   std::string text;
   bool have_header = false;
   for (int64_t number = 1; std::getline(file, text); ++number) {

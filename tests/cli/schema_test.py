@@ -16,7 +16,7 @@ except ImportError:
 warnings.simplefilter("ignore", DeprecationWarning)  # RefResolver: old versions have nothing else
 SCHEMAS = {path.name: json.loads(path.read_text())
            for path in sorted((SOURCE / "schema").glob("*.schema.json"))}
-NAMES = {"row", "run", "protocol", "suite", "machine", "chips", "links"}
+NAMES = {"row", "run", "protocol", "suite", "machine", "chips", "links", "explanation"}
 
 
 def validator(name, part=""):
@@ -143,6 +143,27 @@ class Schemas(RidgeTest):
         for device in machine["chips"]:
             self.assertTrue(device["chip"] in ids or device["chip_reason"], device)
         self.assertIn("Published figures", self.ridge("info").stdout)
+
+    def test_explanations(self):
+        stream = '{"kind": "stream", "op": ["read", "write"], "bytes": 65536}'
+        calls = '{"kind": "dispatch", "ops": [1, 2, 4, 8]}'
+        self.measured(gemm(dtype=["f32", "bf16"], m=256, n=256, k=256), gemm(), stream, calls)
+        result = self.ridge("explain", self.out, "-o", "json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        out = json.loads(result.stdout)
+        self.valid(out, "explanation")
+        self.assertGreaterEqual(len(out["rows"]), 6)
+        self.assertTrue(any(row["limits"] for row in out["rows"]), out["rows"])
+        for path, value in ((["roofs", 0, "rate"], 0), (["roofs", 0, "kind"], "speed"),
+                            (["rows", 0, "status"], "fine"), (["rows", 0, "limits"], None),
+                            (["rows", 0, "headroom"], "much"), (["runs"], []),
+                            (["schema", "name"], "other")):
+            other = copy.deepcopy(out)
+            target = other
+            for step in path[:-1]:
+                target = target[step]
+            target[path[-1]] = value
+            self.invalid(other, "explanation")
 
     def tapped(self, mode, *works):
         log = self.folder / "tap"

@@ -1,11 +1,13 @@
 // Any bytes as a run file: every row that is read from it can be written, and is read again as it
-// was, in the same order and without a warning.
+// was, in the same order and without a warning. Its roofs and shares are numbers.
 
 #include "store/run_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
+#include "analyze/roofline.h"
 #include "fuzz.h"
 
 using namespace ridge;
@@ -45,6 +47,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::comes_back(
         row, [](const Json& json) { return parse_row(json, "row"); },
         [](const Row& r) { return to_json(r); });
+  }
+  const Roofline roofs = roofline({&*run});
+  for (const Roof& roof : roofs.roofs) {
+    require(std::isnormal(roof.rate.value) && roof.rate.value > 0, "a roof is a rate");
+  }
+  for (const Row& row : run->rows) {
+    const Placement placement = place(roofs, *run, row);
+    require(placement.refused.empty() != placement.limits.empty(), "placed, or refused");
+    for (const Limit& limit : placement.limits) {
+      require(std::isnormal(limit.share) && limit.share > 0, "a share is a number");
+    }
   }
   std::istringstream copy(rewritten(*run));
   auto again = read_run(copy, "copy.jsonl");
