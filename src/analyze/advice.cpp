@@ -163,7 +163,9 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
           std::find_if(placement.limits.begin(), placement.limits.end(),
                        [](const Limit& one) { return one.kind == Roof::Kind::compute; });
       const int64_t batch = batch_of(row);
-      std::string text = "fewer bytes: weights of 8 or 4 bits";
+      const auto dtype = parse_dtype(*product_dtype(row));
+      std::string text = dtype && bytes_of(*dtype) == 1 ? "fewer bytes: weights of 4 bits"
+                                                        : "fewer bytes: weights of 8 or 4 bits";
       if (batch > 0 && compute != placement.limits.end() && compute->floor_ns > 0) {
         const double room = nearest.floor_ns / compute->floor_ns;
         if (room >= 2) {

@@ -64,7 +64,7 @@ const CacheLevel* last_of(const std::vector<CacheLevel>& levels, const std::stri
 }
 
 std::string level_within(const std::vector<CacheLevel>& levels, const std::string& device,
-                         int threads, const Row& row, double above, double within) {
+                         int threads, const Row& row, double above) {
   if (row.has(Flag::cache_not_cold)) return "";
   if (row.settings.cache == CacheMode::cold) return "memory";
   if (row.settings.cache != CacheMode::hot || !usable(row.cost.footprint)) return "";
@@ -74,8 +74,11 @@ std::string level_within(const std::vector<CacheLevel>& levels, const std::strin
   double below = 0;
   for (const CacheLevel& level : levels) {
     if (level.device != device || level.threads != threads) continue;
-    if (row.cost.footprint > below * above && row.cost.footprint <= level.bytes * within) {
-      return level.name;
+    if (row.cost.footprint <= level.bytes) {
+      // At its upper edge, parts of the set lie further out: others use a cache, too.
+      const bool inside =
+          row.cost.footprint > below * above && row.cost.footprint <= level.bytes * kWithin;
+      return inside ? level.name : "";
     }
     below = level.bytes;
   }
@@ -142,12 +145,12 @@ int threads_of(const Header& header, const std::string& device, const Settings& 
 
 std::string level_of(const std::vector<CacheLevel>& levels, const std::string& device, int threads,
                      const Row& row) {
-  return level_within(levels, device, threads, row, 0, 1);
+  return level_within(levels, device, threads, row, 0);
 }
 
 std::string level_shown(const std::vector<CacheLevel>& levels, const std::string& device,
                         int threads, const Row& row) {
-  return level_within(levels, device, threads, row, kAbove, kWithin);
+  return level_within(levels, device, threads, row, kAbove);
 }
 
 void add_levels(const Run& run, std::vector<CacheLevel>& levels) {

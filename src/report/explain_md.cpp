@@ -177,7 +177,7 @@ std::string help_text(const ExplainedRow& one) {
   if (place.bound()) return one.advice;
   const Limit& nearest = place.limits.front();
   if (nearest.share_range.hi >= kBoundFrom) {
-    return "unclear: its interval reaches what binds; measure again with --rigorous";
+    return "unclear: its interval reaches what binds; measure again with --rigorous; " + one.advice;
   }
   return fmt::format("×{:.2g} left on the table by the library; {}", 1 / nearest.share, one.advice);
 }
