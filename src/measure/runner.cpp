@@ -247,6 +247,7 @@ Schedule Runner::further_rounds(int session) {
   double whole_round = 0;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     if (plan_.rows[i].skip || progress_[i].failure || !plan_.rows[i].in_rounds()) continue;
+    if (plan_.rows[i].rounds < plan_.effort.rounds) continue;  // its rounds are dear
     whole_round += plan_.rows[i].seconds;
     const double width = relative_half_width(row_of(i)).value_or(1);
     if (width > plan_.effort.round_target) wide.emplace_back(width, i);

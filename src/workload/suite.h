@@ -13,7 +13,9 @@ namespace ridge {
 struct SuiteItem {
   Workload work;
   Settings settings;
-  int rounds = kAllRounds;  // at most so many, where rounds cost more than they tell
+  // Takes part in at most so many, where rounds cost more than they tell; one more if it is the
+  // best.
+  int rounds = kAllRounds;
 
   static constexpr int kAllRounds = 1000;
 };
