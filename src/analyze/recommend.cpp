@@ -17,12 +17,8 @@ std::string dtype_text(const Row& row) {
 }
 
 std::string job_of(const Row& row) {
-  std::string work = row.key();
-  if (const std::string part = "/" + dtype_text(row) + "/"; part != "//") {
-    if (const auto at = work.find(part); at != std::string::npos)
-      work.replace(at, part.size(), "/*/");
-  }
-  return fmt::format("{} {}/{}", work, name(row.settings.cache), name(row.settings.timing));
+  return fmt::format("{} {}/{}", key_without_dtype(row), name(row.settings.cache),
+                     name(row.settings.timing));
 }
 
 // What makes a candidate another one; the form and the threads are its own business.

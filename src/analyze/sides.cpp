@@ -58,15 +58,7 @@ std::string version_of(const Run& run, const std::string& worker) {
 
 // The key that rows of all sides share.
 std::string shared_key(const Row& row, std::span<const Across> across) {
-  std::string work = row.key();
-  if (contains(across, Across::dtype)) {
-    if (const auto dtype = dtype_of(row.work)) {
-      const std::string part = fmt::format("/{}/", name(*dtype));
-      if (const auto at = work.find(part); at != std::string::npos) {
-        work.replace(at, part.size(), "/*/");
-      }
-    }
-  }
+  const std::string work = contains(across, Across::dtype) ? key_without_dtype(row) : row.key();
   const bool other_place = contains(across, Across::device) || contains(across, Across::machine);
   return fmt::format("{}@{}:{}/{}", work, contains(across, Across::worker) ? "*" : row.worker,
                      other_place ? "*" : row.device, settings_key(row.settings));
@@ -93,6 +85,17 @@ std::string side_of(const Member& m, std::span<const Across> across) {
 }
 
 }  // namespace
+
+std::string key_without_dtype(const Row& row) {
+  std::string work = row.key();
+  if (const auto dtype = dtype_of(row.work)) {
+    const std::string part = fmt::format("/{}/", name(*dtype));
+    if (const auto at = work.find(part); at != std::string::npos) {
+      work.replace(at, part.size(), "/*/");
+    }
+  }
+  return work;
+}
 
 std::string_view name(Across across) { return kAcrossNames[static_cast<size_t>(across)]; }
 

@@ -37,6 +37,9 @@ struct Group {
   std::vector<std::vector<Member>> of_side;  // by side; a side may have it from several runs
 };
 
+// "gemm/*/512x512x512": the work of a row, whatever its dtype.
+std::string key_without_dtype(const Row& row);
+
 struct Sides {
   std::vector<std::string> labels;  // the first is the base
   std::vector<Group> groups;        // in the order of their first rows
