@@ -108,6 +108,11 @@ void Runner::visit(const Step& step) {
         sidecar(row, progress.rounds.back(), static_cast<int64_t>(progress.rounds.size()) - 1));
   }
   if (listener_.row) listener_.row(row);
+  // Its partner will never be measured: that is told as well.
+  if (progress.failure && planned.beside && progress_[*planned.beside].rounds.empty()) {
+    if (listener_.visiting) listener_.visiting(*planned.beside);
+    if (listener_.row) listener_.row(row_of(*planned.beside));
+  }
 }
 
 // Found by the first visit. The rows of a pair are sampled alike, where one's batch suits both: a
