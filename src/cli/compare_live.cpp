@@ -235,6 +235,7 @@ int compare_live(const CompareArgs& args, const Context& context) {
                           .b = files[1].report(),
                           .rounds = args.rounds,
                           .interrupted = totals.interrupted,
+                          .rule = speed_rule(args.rule),
                           .rows = judge_live(of_a, of_b, speed_rule(args.rule))};
   const bool printed = print_result(args.rule.format == "md" ? live_md(report) : live_json(report));
   fmt::print(stderr, "ridge: {}{} in all, {} of it measuring\n",

@@ -269,18 +269,19 @@ Schedule Runner::further_rounds(int session) {
 }
 
 // Wakes the clocks up and shares the time by what the canaries tell of the machine.
-void Runner::prepare_to_run() {
+void Runner::prepare_to_run(bool canaries_between_rounds) {
   find_canaries();
   const double before_canaries = elapsed();
   sing(kProbeSession);
   const RoughRates rates = sing(kProbeSession);
-  plan_.canary_seconds = canaries_.empty() ? 0 : (elapsed() - before_canaries) / 2;
+  const bool more = canaries_between_rounds && !canaries_.empty();
+  plan_.canary_seconds = more ? (elapsed() - before_canaries) / 2 : 0;
   for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
   share_time(plan_, rates);
 }
 
 RunTotals Runner::run() {
-  prepare_to_run();
+  prepare_to_run(true);
 
   std::vector<size_t> in_rounds, once;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
@@ -331,7 +332,7 @@ RunTotals Runner::compare(const std::vector<RowPair>& pairs) {
       a.seconds = b.seconds = std::max(a.seconds, b.seconds);
     }
   };
-  prepare_to_run();
+  prepare_to_run(false);
   equal_time();
   steps_ = pairs.size() * 4 * static_cast<size_t>(rounds);
   told_eta_s_ = elapsed() + plan_.eta_seconds();

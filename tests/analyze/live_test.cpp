@@ -66,12 +66,16 @@ TEST(LiveVerdict, NothingPlantedIsTheSame) {
     b.push_back(visited(size, 1e6, 10, 2 * salt + 1));
   }
   int same = 0;
+  double least_p = 1, least_adjusted = 1;
   for (const LiveRow& row : judge_live(a, b)) {
+    least_p = std::min(least_p, row.speedup->p_value);
+    least_adjusted = std::min(least_adjusted, row.adjusted_p);
     same += row.verdict == SpeedVerdict::same;
     EXPECT_TRUE(row.verdict != SpeedVerdict::faster && row.verdict != SpeedVerdict::slower);
     EXPECT_GE(row.adjusted_p, row.speedup->p_value);
   }
   EXPECT_GE(same, 80);
+  EXPECT_DOUBLE_EQ(least_adjusted, std::min(1.0, 100 * least_p)) << "Holm's first step";
 }
 
 // The machine loses a third of its speed meanwhile, on both sides.
