@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "analyze/live.h"
 #include "stats/quantile.h"
 
 namespace ridge {
@@ -202,12 +203,15 @@ Comparison compare(const Sides& sides, std::span<const Across> across,
       // Apart in time only where they come from different runs.
       const bool product =
           pair.a.row->rate.unit == RateUnit::flop_per_s && bound_of(pair.a_limit) != "memory";
-      if (pair.a.run != pair.b.run) {
+      const bool live =
+          a.size() == 1 && b.size() == 1 && in_turn(pair.a.run->header, pair.b.run->header);
+      if (pair.a.run != pair.b.run && !live) {
         pair.noise = noise.between(a, b, product, differs(pair.a, pair.b, {}).empty());
       }
-      pair.speedup = stats::independent_speedup(x->launches, y->launches);
+      pair.speedup = live ? live_speedup(*pair.a.row, *pair.b.row)
+                          : stats::independent_speedup(x->launches, y->launches);
       if (!pair.speedup) {
-        pair.note = "one run";
+        pair.note = live ? "fewer than 3 rounds" : "one run";
       } else {
         pair.ratio = pair.speedup->ratio.value;
       }

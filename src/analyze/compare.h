@@ -48,7 +48,8 @@ struct Comparison {
 // The noise between two runs is the half range of either's canaries, of the product for what
 // compute binds and of the copy for the rest; and where nothing is meant to differ, what the canary
 // moved by from one run to the other. Below it nothing is called faster or slower, and it widens
-// the band (to SpeedRule::most_band at most).
+// the band (to SpeedRule::most_band at most). The two sides of one live comparison were measured in
+// turn: their rounds are held against each other one by one, and there is no such noise.
 Comparison compare(const Sides& sides, std::span<const Across> across,
                    const std::map<std::string, Roofline>& roofs_by_machine,
                    const stats::SpeedRule& rule = {});

@@ -22,6 +22,10 @@ std::vector<double> whole_rounds(const Row& row, size_t rounds) {
   return out;
 }
 
+size_t rounds_of(const Row& a, const Row& b) {
+  return std::min(a.time.round_medians_ns.size(), b.time.round_medians_ns.size()) / 2;
+}
+
 double geometric_mean(std::span<const double> values) {
   double logs = 0;
   for (const double value : values) logs += std::log(value);
@@ -55,19 +59,17 @@ LiveRow pair_of(const Row& a, const Row& b) {
     out.status = std::max(out.status, status);
   }
   if (!out.reason.empty()) return out;
-  const size_t rounds =
-      std::min(a.time.round_medians_ns.size(), b.time.round_medians_ns.size()) / 2;
+  const size_t rounds = rounds_of(a, b);
   out.rounds = static_cast<int64_t>(rounds);
   if (rounds == 0) {
     out.reason = "no whole round";
     return out;
   }
-  const auto of_a = whole_rounds(a, rounds), of_b = whole_rounds(b, rounds);
-  out.a_ns = geometric_mean(of_a);
-  out.b_ns = geometric_mean(of_b);
+  out.a_ns = geometric_mean(whole_rounds(a, rounds));
+  out.b_ns = geometric_mean(whole_rounds(b, rounds));
   out.rate_a = rate_at(a, *out.a_ns);
   out.rate_b = rate_at(b, *out.b_ns);
-  out.speedup = stats::paired_speedup(of_a, of_b);
+  out.speedup = live_speedup(a, b);
   if (!out.speedup) {
     out.reason = rounds < kLeastRounds ? fmt::format("{} whole round{}, and a verdict takes {}",
                                                      rounds, rounds == 1 ? "" : "s", kLeastRounds)
@@ -104,6 +106,17 @@ std::vector<LiveRow> judge_live(std::span<const Row> a, std::span<const Row> b,
     row.verdict = stats::judge(*row.speedup, row.adjusted_p, row.band, rule);
   }
   return rows;
+}
+
+std::optional<stats::Speedup> live_speedup(const Row& a, const Row& b) {
+  const size_t rounds = rounds_of(a, b);
+  return stats::paired_speedup(whole_rounds(a, rounds), whole_rounds(b, rounds));
+}
+
+bool in_turn(const Header& a, const Header& b) {
+  const std::string one = live_side(a), other = live_side(b);
+  return !one.empty() && !other.empty() && one != other &&
+         text_of(live_of(a), "id") == text_of(live_of(b), "id");
 }
 
 std::string live_side(const Header& header) { return text_of(live_of(header), "side"); }

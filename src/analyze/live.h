@@ -34,6 +34,13 @@ std::vector<LiveRow> judge_live(std::span<const Row> a, std::span<const Row> b,
 Result<std::vector<LiveRow>> judge_live(const Run& a, const Run& b,
                                         const stats::SpeedRule& rule = {});
 
+// B against A over the whole rounds of two rows of a pair; nullopt where there are fewer than
+// three.
+std::optional<stats::Speedup> live_speedup(const Row& a, const Row& b);
+
+// Both are sides of one live comparison, in either order: their rounds were measured in turn.
+bool in_turn(const Header& a, const Header& b);
+
 // The side that a run was, "A" or "B"; empty: it was no part of a live comparison.
 std::string live_side(const Header& header);
 

@@ -10,8 +10,16 @@ namespace ridge::cli {
 int compare(const CompareArgs& args, const Context& context) {
   if (const int wrong = validate(args.rule); wrong != kOk) return wrong;
   if (args.live) {
-    if (args.files.empty()) return compare_live(args, context);
-    return complain("--live measures its sides anew: it takes no run files", kUsage);
+    if (!args.files.empty() || !args.baseline.empty()) {
+      return complain("--live measures its sides anew: it takes no run files, no --baseline",
+                      kUsage);
+    }
+    if (!args.rule.across.empty() || !args.save_baseline.empty()) {
+      return complain(fmt::format("{} goes with stored runs, not with --live",
+                                  args.save_baseline.empty() ? "--across" : "--save-baseline"),
+                      kUsage);
+    }
+    return compare_live(args, context);
   }
   if (!args.sides.empty()) return complain("--side goes with --live", kUsage);
   if (args.files.empty() && args.baseline.empty()) {

@@ -101,8 +101,8 @@ class Side {
     Header header = header_of(context, machine, own, std::move(settings));
     header.workers = Json::array();
     for (size_t i = 0; i < used.size(); ++i) {
-      if (!used[i]) continue;
       const FoundWorker& worker = own.workers[i];
+      if (!used[i] || worker.file.path.empty()) continue;
       Json hello = protocol::to_json(worker.hello);
       hello.set("worker", worker.file.name).set("path", worker.file.path);
       if (!worker.broken.empty()) hello.set("broken", worker.broken);
@@ -212,15 +212,16 @@ int compare_live(const CompareArgs& args, const Context& context) {
   listener.row = [&](const Row& row) { side_of(visited).keep(row); };
   listener.samples = [&](const RoundSamples& samples) { side_of(visited).keep(samples); };
   Runner runner(live.plan, listener, interrupted);
+  const std::vector<Row> planned = runner.rows();
+  for (size_t row = 0; row < planned.size(); ++row) {
+    if (live.plan.rows[row].skip) side_of(row).keep(planned[row]);
+  }
   const RunTotals totals = runner.compare(measured);
   progress.clear();
 
   const std::vector<Row> rows = runner.rows();
   std::vector<Row> of_a, of_b;
   for (const auto& [a, b] : live.pairs) {
-    for (const size_t row : {a, b}) {
-      if (live.plan.rows[row].skip) side_of(row).keep(rows[row]);
-    }
     of_a.push_back(rows[a]);
     of_b.push_back(rows[b]);
   }
@@ -234,6 +235,7 @@ int compare_live(const CompareArgs& args, const Context& context) {
                           .b = files[1].report(),
                           .rounds = args.rounds,
                           .interrupted = totals.interrupted,
+                          .rule = speed_rule(args.rule),
                           .rows = judge_live(of_a, of_b, speed_rule(args.rule))};
   const bool printed = print_result(args.rule.format == "md" ? live_md(report) : live_json(report));
   fmt::print(stderr, "ridge: {}{} in all, {} of it measuring\n",

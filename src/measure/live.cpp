@@ -96,13 +96,16 @@ LivePlan make_live_plan(const LiveSide& a, const LiveSide& b, const Effort& effo
   }
   for (FoundWorker& worker : other.workers) plan.workers.push_back(std::move(worker));
 
+  const size_t workers_found = plan.workers.size();
   const auto worker_like = [&](size_t row, bool of_b) {
-    const std::string& name = plan.workers[plan.rows[row].worker].file.name;
-    const size_t begin = of_b ? workers_of_a : 0, end = of_b ? plan.workers.size() : workers_of_a;
-    for (size_t i = begin; i < end; ++i) {
-      if (plan.workers[i].file.name == name) return i;
+    const std::string name = plan.workers[plan.rows[row].worker].file.name;
+    const size_t begin = of_b ? workers_of_a : 0, end = of_b ? workers_found : workers_of_a;
+    if (a.names_worker && begin < end) return begin;
+    for (size_t i = begin; i < plan.workers.size(); ++i) {
+      if ((i < end || i >= workers_found) && plan.workers[i].file.name == name) return i;
     }
-    return begin;
+    plan.workers.push_back({{name, ""}, {}, ""});
+    return plan.workers.size() - 1;
   };
   std::vector<RowPair> pairs;
   std::set<size_t> taken;

@@ -16,7 +16,8 @@ struct LiveSide {
   bool names_device = false;
 };
 
-// Both sides as one plan for Runner::compare. Each side has workers of its own, even of one file.
+// Both sides as one plan for Runner::compare. Each side has workers of its own, even of one file;
+// one that a side lacks has no path.
 struct LivePlan {
   Plan plan;
   std::vector<RowPair> pairs;  // all of one work; those that cannot be measured as well

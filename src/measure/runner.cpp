@@ -108,6 +108,11 @@ void Runner::visit(const Step& step) {
         sidecar(row, progress.rounds.back(), static_cast<int64_t>(progress.rounds.size()) - 1));
   }
   if (listener_.row) listener_.row(row);
+  // Its partner will never be measured: that is told as well.
+  if (progress.failure && planned.beside && progress_[*planned.beside].rounds.empty()) {
+    if (listener_.visiting) listener_.visiting(*planned.beside);
+    if (listener_.row) listener_.row(row_of(*planned.beside));
+  }
 }
 
 // Found by the first visit. The rows of a pair are sampled alike, where one's batch suits both: a
@@ -265,18 +270,19 @@ Schedule Runner::further_rounds(int session) {
 }
 
 // Wakes the clocks up and shares the time by what the canaries tell of the machine.
-void Runner::prepare_to_run() {
+void Runner::prepare_to_run(bool canaries_between_rounds) {
   find_canaries();
   const double before_canaries = elapsed();
   sing(kProbeSession);
   const RoughRates rates = sing(kProbeSession);
-  plan_.canary_seconds = canaries_.empty() ? 0 : (elapsed() - before_canaries) / 2;
+  const bool more = canaries_between_rounds && !canaries_.empty();
+  plan_.canary_seconds = more ? (elapsed() - before_canaries) / 2 : 0;
   for (auto& medians : canary_medians_) medians.clear();  // those two were a warm-up
   share_time(plan_, rates);
 }
 
 RunTotals Runner::run() {
-  prepare_to_run();
+  prepare_to_run(true);
 
   std::vector<size_t> in_rounds, once;
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
@@ -327,7 +333,7 @@ RunTotals Runner::compare(const std::vector<RowPair>& pairs) {
       a.seconds = b.seconds = std::max(a.seconds, b.seconds);
     }
   };
-  prepare_to_run();
+  prepare_to_run(false);
   equal_time();
   steps_ = pairs.size() * 4 * static_cast<size_t>(rounds);
   told_eta_s_ = elapsed() + plan_.eta_seconds();

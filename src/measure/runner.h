@@ -62,7 +62,7 @@ class Runner {
   void visit(const Step& step);
   void find_canaries();
   RoughRates sing(int session);  // measures the canary pair
-  void prepare_to_run();
+  void prepare_to_run(bool canaries_between_rounds);
   int64_t ops_per_sample(size_t row) const;
   void share_what_is_left(double seconds, int rounds);
   std::vector<size_t> winners() const;

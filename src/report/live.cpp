@@ -44,7 +44,7 @@ Json row_json(const LiveRow& row) {
   json.set("row_key_a", row.key_a).set("row_key_b", row.key_b);
   json.set("a_ns", optional(row.a_ns)).set("b_ns", optional(row.b_ns));
   json.set("rate_a", rate_json(row.rate_a)).set("rate_b", rate_json(row.rate_b));
-  json.set("rounds", row.rounds);
+  json.set("rounds", row.rounds).set("status", name(row.status));
   if (!row.speedup) return json.set("verdict", Json()).set("reason", row.reason);
   const auto& ratio = row.speedup->ratio;
   json.set("speedup", ratio.value)
@@ -61,13 +61,13 @@ std::string live_md(const LiveReport& report) {
   Table table({"row", "A", "B", "speedup of B", "95 % interval", "verdict", "band"},
               {false, true, true, true, true, false, true});
   std::string without;
-  int64_t least = report.rounds;
+  std::optional<int64_t> least;  // whole rounds of what was measured at all
   for (const LiveRow& row : report.rows) {
+    if (row.status == Status::ok) least = std::min(least.value_or(row.rounds), row.rounds);
     if (!row.speedup) {
       without += fmt::format("- {}: {}\n", show_key(row), row.reason);
       continue;
     }
-    least = std::min(least, row.rounds);
     const auto& ratio = row.speedup->ratio;
     table.add({show_key(row), show_side(row.a_ns, row.rate_a), show_side(row.b_ns, row.rate_b),
                fmt::format("{:.3f}×", ratio.value),
@@ -79,10 +79,14 @@ std::string live_md(const LiveReport& report) {
       "\nThe sides were measured in turn, A B B A, then B A A B, {} rounds{}, each in fresh "
       "processes.\n"
       "The band is what counts as equally fast: 1.75 times the half-width of the interval, so what "
-      "the\nnoise forces, at least 1 % and at most 10 %. SAME: the whole interval lies within it. "
-      "FASTER, SLOWER:\nB against A, at 5 % for all rows together (Holm). UNCLEAR: neither; more "
+      "the\nnoise forces, at least {:g} % and at most {:g} %. SAME: the whole interval lies within "
+      "it. "
+      "FASTER, SLOWER:\nB against A, at {:g} % for all rows together (Holm). UNCLEAR: neither; "
+      "more "
       "rounds or time may tell.\n\n",
-      report.rounds, report.interrupted ? fmt::format(" asked for ({} whole)", least) : "");
+      report.rounds,
+      report.interrupted ? fmt::format(" asked for ({} whole)", least.value_or(0)) : "",
+      100 * report.rule.least_band, 100 * report.rule.most_band, 100 * report.rule.level);
   out += fmt::format("- A: {}\n- B: {}\n", who(report.a), who(report.b));
   if (!without.empty()) out += "\nNot compared:\n" + without;
   return out;
@@ -91,8 +95,9 @@ std::string live_md(const LiveReport& report) {
 std::string live_json(const LiveReport& report) {
   Json rows = Json::array();
   for (const LiveRow& row : report.rows) rows.push(row_json(row));
-  Json json = Json::object();
-  json.set("schema", "ridgepoint-compare-live").set("schema_version", "1.0.0");
+  Json schema = Json::object(), json = Json::object();
+  schema.set("name", "ridgepoint-compare-live").set("version", "1.0.0");
+  json.set("schema", std::move(schema));
   json.set("id", report.id).set("rounds", report.rounds).set("interrupted", report.interrupted);
   json.set("a", side_json(report.a)).set("b", side_json(report.b)).set("rows", std::move(rows));
   return json.dump() + "\n";

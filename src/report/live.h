@@ -18,6 +18,7 @@ struct LiveReport {
   Side a, b;
   int64_t rounds = 0;  // asked for
   bool interrupted = false;
+  stats::SpeedRule rule;  // that the rows were judged by
   std::vector<LiveRow> rows;
 };
 

@@ -210,6 +210,44 @@ TEST(Compare, AMachineThatSlowedDownBetweenTwoRunsIsNotASlowerRow) {
   EXPECT_GE(found, 95);
 }
 
+// A machine that loses half of its speed while both sides are measured in turn: rounds as such
+// differ far more than the sides do.
+TEST(Compare, TheSidesOfALiveComparisonAreHeldAgainstEachOtherRoundByRound) {
+  const auto side = [](const char* which, const char* id, double ns, uint64_t salt) {
+    ridge::Run out =
+        run({row(product(DType::f32, 64), {.ns = ns, .cv = 0.005, .rounds = 16, .salt = salt})});
+    auto& rounds = out.rows[0].time.round_medians_ns;
+    for (size_t i = 0; i < rounds.size(); ++i) rounds[i] *= 1 + 0.07 * static_cast<double>(i / 2);
+    // Canaries that say the machine is not to be trusted: they do not count here.
+    for (const double at : {1.0, 1.1, 1.2}) {
+      out.canaries.push_back({"gemm/f32/1024x1024x1024", 0, 1e6 * at});
+    }
+    out.header.settings.set("live", Json::object().set("id", id).set("side", which));
+    return out;
+  };
+  const auto pair_of = [](const ridge::Run& a, const ridge::Run& b) {
+    return compared({{"a", {a}}, {"b", {b}}}, {Across::version}).pairs.at(0);
+  };
+  int same = 0, slower = 0, faster = 0, apart = 0, others = 0;
+  for (uint64_t salt = 1; salt <= 50; ++salt) {
+    const ridge::Run a = side("A", "7", 1e6, 2 * salt), alike = side("B", "7", 1e6, 2 * salt + 1),
+                     slow = side("B", "7", 1.04e6, 2 * salt + 1);
+    const Pair pair = pair_of(a, alike);
+    EXPECT_EQ(pair.noise, 0);
+    same += pair.verdict == SpeedVerdict::same;
+    slower += pair_of(a, slow).verdict == SpeedVerdict::slower;
+    faster += pair_of(slow, a).verdict == SpeedVerdict::faster;  // whichever is named first
+    // Not of one comparison: as any two runs.
+    apart += pair_of(a, side("B", "8", 1.04e6, 2 * salt + 1)).verdict == SpeedVerdict::slower;
+    others += pair_of(side("A", "7", 1e6, 3), side("A", "7", 1.04e6, 4)).noise > 0;
+  }
+  EXPECT_GE(same, 40);
+  EXPECT_GE(slower, 48);
+  EXPECT_GE(faster, 48);
+  EXPECT_EQ(apart, 0);
+  EXPECT_EQ(others, 50);
+}
+
 TEST(Compare, RefusesWhatHasNoAnswer) {
   Row wrong = row(product(DType::f32, 64), {});
   wrong.status = Status::incorrect;

@@ -103,6 +103,7 @@ class Middle {
     Json json = *Json::parse(line);
     const int64_t id = json.find("id")->as_int();
     const std::string verb = json.find("do")->as_string();
+    note(verb, json.find("salt"));
     if (verb == "prepare") {
       auto prepare = ridge::protocol::parse_prepare(json);
       const std::string key = prepare ? ridge::work_key(prepare->work) : "";
@@ -124,6 +125,14 @@ class Middle {
       json.set("handle", handle->as_int() + 1);
     }
     write_all(to_sdk_, json.dump() + "\n");
+  }
+
+  void note(const std::string& verb, const Json* salt) const {
+    if (mode_.log.empty()) return;
+    const int fd = ::open(mode_.log.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+    write_all(fd,
+              std::to_string(::getpid()) + " " + verb + " " + (salt ? salt->dump() : "-") + "\n");
+    ::close(fd);
   }
 
   bool first_time() const {
@@ -383,6 +392,7 @@ Mode mode_from_environment() {
   }
   mode.work = variable("RIDGE_TEST_WORK");
   mode.once = variable("RIDGE_TEST_ONCE");
+  mode.log = variable("RIDGE_TEST_LOG");
   if (const std::string text_of = variable("RIDGE_TEST_CACHE"); !text_of.empty()) {
     mode.cache_bytes = std::atoll(text_of.c_str());
   }

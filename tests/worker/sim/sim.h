@@ -8,9 +8,10 @@
 #include "worker/sdk/worker.h"
 
 // A worker that exists only to be tested against: honest, or one that fails or cheats in the way
-// that RIDGE_TEST_MODE names. Five more variables narrow that down:
+// that RIDGE_TEST_MODE names. More variables narrow that down:
 //   RIDGE_TEST_WORK   the fault strikes only while work whose key holds this text is prepared
 //   RIDGE_TEST_ONCE   a file: the fault strikes only if it can be created, so in one process only
+//   RIDGE_TEST_LOG    a file: gets a line a request, "PID VERB SALT" ("-" where it has none)
 //   RIDGE_TEST_CACHE  bytes of cache that the device claims (default 256 KiB)
 //   RIDGE_TEST_SLEEP  milliseconds that each op takes longer
 //   RIDGE_TEST_LEAST  microseconds that each op takes at least, busy
@@ -19,7 +20,7 @@ namespace sim {
 struct Mode {
   std::string what = "honest";  // "exit", "transpose", …
   std::string verb;             // of "exit@prepare"; empty for a cheat
-  std::string work, once;
+  std::string work, once, log;
   int64_t cache_bytes = 256 << 10;
   int64_t sleep_ms = 0;
   int64_t least_us = 0;
