@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 Result<std::vector<std::string>> find_runs(const std::string& path) {
   std::error_code problem;
   if (!fs::is_directory(path, problem)) {
-    if (!fs::exists(path, problem)) return Error{fmt::format("{}: no such file or folder", path)};
+    if (!fs::exists(path, problem)) return Error{fmt::format("{}: No such file or folder", path)};
     return std::vector{path};
   }
   std::vector<std::string> files;
@@ -25,7 +25,7 @@ Result<std::vector<std::string>> find_runs(const std::string& path) {
     }
   }
   if (problem) return Error{fmt::format("{}: cannot be read: {}", path, problem.message())};
-  if (files.empty()) return Error{fmt::format("{}: holds no run (*.jsonl)", path)};
+  if (files.empty()) return Error{fmt::format("{}: no run file (*.jsonl) in this folder", path)};
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -110,7 +110,7 @@ class Compare(RidgeTest):
         self.assertEqual(len(found["pairs"]), 1)
         (self.folder / "none").mkdir()
         self.assert_usage(self.ridge("compare", self.folder / "a", self.folder / "none"),
-                          "holds no run")
+                          "no run file")
 
     def test_baselines(self):
         path = self.measure("a", extra=["--save-baseline", "main"])

@@ -72,7 +72,7 @@ TEST_F(FindRuns, TakesRunsAndLeavesSamples) {
   fs::create_directory(root_ / "empty");
   const auto empty = find_runs((root_ / "empty").string());
   ASSERT_FALSE(empty);
-  EXPECT_NE(empty.error().message.find("holds no run"), std::string::npos);
+  EXPECT_NE(empty.error().message.find("no run file"), std::string::npos);
 }
 
 }  // namespace
