@@ -78,7 +78,7 @@ std::string live_md(const LiveReport& report) {
   out += fmt::format(
       "\nThe sides were measured in turn, A B B A, then B A A B, {} rounds{}, each in fresh "
       "processes.\n"
-      "The band is what counts as equally fast: 1.75 times the half-width of the interval, so what "
+      "The band is what counts as equally fast: 1.85 times the half-width of the interval, so what "
       "the\nnoise forces, at least {:g} % and at most {:g} %. SAME: the whole interval lies within "
       "it. "
       "FASTER, SLOWER:\nB against A, at {:g} % for all rows together (Holm). UNCLEAR: neither; "

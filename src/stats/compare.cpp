@@ -14,7 +14,7 @@ constexpr size_t kLeast = 3;
 // From here on signed ranks: fewer could not pass Holm's first step over 40 rows (2/2^n · 40), and
 // lose more against Student's interval.
 constexpr size_t kLeastForRanks = 12;
-constexpr double kBandPerHalfWidth = 1.75;
+constexpr double kBandPerHalfWidth = 1.85;
 
 bool usable(std::span<const double> times) {
   return times.size() >= kLeast && std::all_of(times.begin(), times.end(),

@@ -47,8 +47,8 @@ struct SpeedRule {
 };
 
 // Within what the two count as equally fast, as a part of the time: what the noise forces. An A/A
-// comparison whose interval is ± h falls within ± 1.75 h, interval and all, in 88 of 100 cases; so
-// the band is 1.75 times the half-width, but at least and at most what the rule says.
+// comparison whose interval is ± h falls within ± 1.85 h, interval and all, in 90 of 100 cases; so
+// the band is 1.85 times the half-width, but at least and at most what the rule says.
 double band(const Speedup& speedup, const SpeedRule& rule = {});
 
 // same: the whole interval lies within the band. faster, slower: the adjusted p-value is below the
