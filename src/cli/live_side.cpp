@@ -10,7 +10,7 @@
 namespace ridge::cli {
 namespace {
 
-const std::set<std::string> kSettings = {"form", "threads", "cache", "timing", "graph"};
+const std::set<std::string> kSettings = {"form", "threads", "cache", "timing", "graph", "backend"};
 
 // Settings are read as a suite's are: by one parser, with its errors.
 Json value_of(const std::string& key, const std::string& text) {

@@ -139,7 +139,7 @@ void add_compare(CLI::App& app, CompareArgs& args) {
                     "what");
   command->add_option("--side", args.sides,
                       "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
-                      "device, form, threads, cache, timing, graph, build=FOLDER); without, A is "
+                      "device, form, threads, cache, timing, graph, backend, build=FOLDER); without, A is "
                       "compared with itself");
   add_choice(command, args.choice);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")

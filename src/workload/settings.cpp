@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace ridge {
@@ -39,6 +40,7 @@ Json to_json(const Settings& settings) {
   json.set("form", name(settings.form));
   json.set("threads", settings.threads);
   json.set("graph", settings.graph);
+  if (!settings.backend.empty()) json.set("backend", settings.backend);
   return json;
 }
 
@@ -49,6 +51,13 @@ Result<Settings> parse_settings(const Json& json, const std::string& where) {
   read_enum(fields, "timing", kTiming, settings.timing);
   read_enum(fields, "form", kForm, settings.form);
   fields.optional("threads", settings.threads).optional("graph", settings.graph);
+  fields.optional("backend", settings.backend);
+  const bool plain = std::all_of(settings.backend.begin(), settings.backend.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (!plain || settings.backend.size() > 32) {
+    fields.fail("backend", "must be at most 32 lower-case letters, digits and _");
+  }
   if (settings.threads < 0 || settings.threads > 65536) {
     fields.fail("threads", "must lie in 0 (one a core) to 65536");
   }
@@ -61,6 +70,7 @@ std::string settings_key(const Settings& settings) {
   if (settings.form != Form::plain) key += fmt::format("/{}", name(settings.form));
   if (settings.threads != 0) key += fmt::format("/{}t", settings.threads);
   if (settings.graph) key += "/graph";
+  if (!settings.backend.empty()) key += fmt::format("/{}", settings.backend);
   return key;
 }
 

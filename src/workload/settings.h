@@ -30,6 +30,9 @@ struct Settings {
   Form form = Form::plain;
   int threads = 0;     // 0: one a physical core
   bool graph = false;  // replayed from a recorded graph (CUDA graph, compiled function)
+  // Which of the ways that a worker has ("fused", "unfused", "flash", "math"); empty: the one that
+  // the library chooses. Lower-case letters, digits and _.
+  std::string backend = {};
 
   bool operator==(const Settings&) const = default;
 };
@@ -37,7 +40,7 @@ struct Settings {
 Json to_json(const Settings& settings);
 Result<Settings> parse_settings(const Json& json, const std::string& where);
 
-// "cold/pipelined", then what differs from the default: "/packed", "/1t", "/graph".
+// "cold/pipelined", then what differs from the default: "/packed", "/1t", "/graph", "/flash".
 std::string settings_key(const Settings& settings);
 
 }  // namespace ridge

@@ -12,6 +12,7 @@ Json field_json(int64_t value) { return value; }
 Json field_json(bool value) { return value; }
 Json field_json(DType value) { return name(value); }
 Json field_json(const std::optional<DType>& value) { return value ? Json(name(*value)) : Json(); }
+Json field_json(std::optional<int64_t> value) { return value ? Json(*value) : Json(); }
 template <Choice E>
 Json field_json(E value) {
   return name(value);
@@ -19,6 +20,9 @@ Json field_json(E value) {
 
 void read_field(Fields& f, std::string_view key, int64_t& out) { f.required(key, out); }
 void read_field(Fields& f, std::string_view key, bool& out) { f.optional(key, out); }
+void read_field(Fields& f, std::string_view key, std::optional<int64_t>& out) {
+  f.optional(key, out);
+}
 void read_dtype(Fields& f, std::string_view key, bool required, std::optional<DType>& out) {
   std::string text;
   required ? f.required(key, text) : f.optional(key, text);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "workload/kinds/alloc.h"
+#include "workload/kinds/attention.h"
 #include "workload/kinds/convstack.h"
 #include "workload/kinds/dispatch.h"
 #include "workload/kinds/gemm.h"
@@ -26,7 +27,7 @@ namespace ridge {
 // below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
 // and expected.
 using Workload =
-    std::variant<Gemm, Stream, WorkingSet, ConvStack, Dispatch, Sustained, Load, Alloc>;
+    std::variant<Gemm, Stream, Attention, WorkingSet, ConvStack, Dispatch, Sustained, Load, Alloc>;
 
 std::string_view kind(const Workload& work);
 Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}

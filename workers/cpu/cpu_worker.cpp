@@ -154,6 +154,10 @@ Result<void> CpuWorker::can(const Stream&, const Settings& settings) {
   return never_packed(settings, "stream");
 }
 
+Result<void> CpuWorker::can(const Attention&, const Settings&) {
+  return Error{"the cpu worker has no attention yet"};
+}
+
 Result<void> CpuWorker::can(const WorkingSet& set, const Settings& settings) {
   if (set.op == WorkingSet::Op::chase && team_.threads_for(settings.threads) != 1) {
     return Error{"a chase is one core's: threads must be 1"};
@@ -182,6 +186,9 @@ Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
   if (refused_.empty()) try_dtypes();
   if (device != "0") return Error{fmt::format("no device '{}': the CPU is device 0", device)};
   if (settings.graph) return Error{"graph: a CPU has nothing to record and replay"};
+  if (!settings.backend.empty() && !std::holds_alternative<Attention>(work)) {
+    return Error{fmt::format("no backend '{}': there is one way to do it here", settings.backend)};
+  }
   if (settings.threads < 0 || settings.threads > team_.cores()) {
     return Error{fmt::format("{} threads: this process has {} physical core{}", settings.threads,
                              team_.cores(), team_.cores() == 1 ? "" : "s")};

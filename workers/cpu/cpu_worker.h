@@ -28,6 +28,7 @@ class CpuWorker : public sdk::Worker {
   // Whether this worker does a kind of work: one line a kind, and op_of() to do it.
   Result<void> can(const Gemm& gemm, const Settings& settings);
   Result<void> can(const Stream& stream, const Settings& settings);
+  Result<void> can(const Attention& attention, const Settings& settings);
   Result<void> can(const WorkingSet& set, const Settings& settings);
   Result<void> can(const ConvStack& stack, const Settings& settings);
   Result<void> can(const Dispatch& dispatch, const Settings& settings);
