@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <thread>
 
 #include "measure/check.h"
 #include "measure/watch.h"
@@ -29,7 +30,8 @@ constexpr double kFreshSlackNs = 1e7;  // and the messages this much
 constexpr double kFetchBytePerNs = 2;  // and operands that `hot` had in a cache come from memory
 constexpr double kCheapFillBytes = 2.5e8;  // up to here every row is tried, beyond on suspicion
 constexpr int kFreshTries = 40;            // a busy machine lets one of them through …
-constexpr double kFreshTriesNs = 2e9;      // … in this time
+constexpr double kFreshTriesNs = 6e9;      // … in this time …
+constexpr double kFreshPauseS = 0.06;      // … which they are spread over: a stall may take seconds
 constexpr double kTimeSliceNs = 1e7;       // more for each op where others were at work
 constexpr int kFewTries = 5;               // whatever the time
 constexpr int kTimingTries = 3;            // of a round whose samples do not add up
@@ -333,7 +335,10 @@ class Round {
     std::optional<Watch> others;  // only where the first try fails, which is seldom
     const double began = now_ns();
     for (int i = 0; i < kFreshTries; ++i) {
-      if (i >= kFewTries && now_ns() - began > kFreshTriesNs) break;
+      if (i >= kFewTries) {
+        if (now_ns() - began > kFreshTriesNs) break;
+        std::this_thread::sleep_for(std::chrono::duration<double>(kFreshPauseS));
+      }
       const uint64_t salt = (request_.salt * 2 + static_cast<uint64_t>(i)) | kFreshSalt;
       auto reply = client_.time(
           {.handle = out_.prepared.handle,
