@@ -134,9 +134,11 @@ Result<Resolved> resolve(const Choice& choice, const Context& context) {
     const auto at = std::find_if(found.begin(), found.end(),
                                  [&](const WorkerFile& file) { return file.name == wanted; });
     if (at == found.end()) {
-      return Error{
-          fmt::format("there is no worker '{}' (found: {}; RIDGE_WORKER_PATH adds folders)", wanted,
-                      names(found))};
+      return Error{fmt::format(
+          "there is no worker '{}' (found: {}; "
+          "RIDGE_WORKER_PATH adds folders; torch and mlx are built where scripts/frameworks "
+          "got them)",
+          wanted, names(found))};
     }
     out.query.workers.push_back(*at);
   }

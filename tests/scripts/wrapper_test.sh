@@ -40,13 +40,14 @@ END
 printf '#!/bin/sh\n' >"$box/bin/ridge-needs-this"
 # Fuzzers that there are none of, to begin with.
 printf '#!/bin/sh\nexit 77\n' >"$box/a/scripts/fuzz"
+printf '#!/bin/sh\necho "gets $*" >&2\n' >"$box/a/scripts/frameworks"
 chmod +x "$box/bin/ridge-needs-this"
 
 # run COMMAND…: sets out, err and status.
 run() {
   status=0
   # The real setting of whoever runs this test is not its business.
-  (unset RIDGE_BUILD_DIR RIDGE_NO_SETUP; cd "$box/elsewhere" && XDG_CACHE_HOME=$box/cache PATH=$box/bin:$PATH "$@") \
+  (unset RIDGE_BUILD_DIR RIDGE_NO_SETUP; cd "$box/elsewhere" && RIDGE_FRAMEWORKS="" XDG_CACHE_HOME=$box/cache PATH=$box/bin:$PATH "$@") \
     >"$box/out" 2>"$box/err" </dev/null || status=$?
   out=$(cat "$box/out") err=$(cat "$box/err")
 }
@@ -66,6 +67,12 @@ check "set-up speaks on stderr" "$err" "Configuring in $box/a/build/release"
 run "$box/a/ridge" again
 check "nothing to do is silent" "$err" ""
 check "and builds nothing" "$(grep -c begin "$box/a/built")" 1
+
+run "$box/a/ridge" run --worker cpu,torch --worker=mlx
+check "frameworks that are asked for are got" "$err" "gets torch
+gets mlx*"
+run env RIDGE_NO_SETUP=1 "$box/a/ridge" run --worker torch
+check "not where set-up is unwanted" "$err" ""
 
 ln -s ../a/ridge "$box/bin/rg1"
 ln -s "$box/bin/rg1" "$box/elsewhere/rg2"
