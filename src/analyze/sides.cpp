@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "analyze/roofline.h"
 #include "base/dtype.h"
 
 namespace ridge {
@@ -56,12 +57,21 @@ std::string version_of(const Run& run, const std::string& worker) {
   return text;
 }
 
-// The key that rows of all sides share.
-std::string shared_key(const Row& row, std::span<const Across> across) {
+constexpr std::string_view kNoDevice = "-";  // of a worker that could not even say what it has
+
+// The key that rows of all sides share. Workers name one device each in their own way.
+std::string shared_key(const Member& m, std::span<const Across> across) {
+  const Row& row = *m.row;
   const std::string work = contains(across, Across::dtype) ? key_without_dtype(row) : row.key();
-  const bool other_place = contains(across, Across::device) || contains(across, Across::machine);
-  return fmt::format("{}@{}:{}/{}", work, contains(across, Across::worker) ? "*" : row.worker,
-                     other_place ? "*" : row.device, settings_key(row.settings));
+  const bool workers = contains(across, Across::worker);
+  std::string place = row.device;
+  if (contains(across, Across::device) || contains(across, Across::machine)) {
+    place = "*";
+  } else if (workers && place != kNoDevice) {
+    place = physical_device(m.run->header, row.worker, row.device);
+  }
+  return fmt::format("{}@{}:{}/{}", work, workers ? "*" : row.worker, place,
+                     settings_key(row.settings));
 }
 
 // Which side a row is on, by what is across; empty: it has no such thing.
@@ -117,6 +127,14 @@ Sides sides(const std::vector<Given>& given, std::span<const Across> across) {
       });
   Sides out;
   std::map<std::string, size_t> side_index, group_index;
+  std::vector<std::pair<size_t, Member>> without_device;  // the side, and the row
+  const auto add = [&](const std::string& key, size_t side, const Member& member) {
+    const auto [at, new_group] = group_index.emplace(key, out.groups.size());
+    if (new_group) out.groups.push_back({key, {}});
+    auto& of_side = out.groups[at->second].of_side;
+    of_side.resize(std::max(of_side.size(), side + 1));
+    of_side[side].push_back(member);
+  };
   for (size_t g = 0; g < given.size(); ++g) {
     for (const Run& run : given[g].runs) {
       for (const Row& row : run.rows) {
@@ -127,14 +145,28 @@ Sides sides(const std::vector<Given>& given, std::span<const Across> across) {
         if (label.empty()) continue;
         const auto [side, new_side] = side_index.emplace(label, out.labels.size());
         if (new_side) out.labels.push_back(as_given ? given[g].label : label);
-        const auto [at, new_group] =
-            group_index.emplace(shared_key(row, across), out.groups.size());
-        if (new_group) out.groups.push_back({at->first, {}});
-        auto& of_side = out.groups[at->second].of_side;
-        of_side.resize(std::max(of_side.size(), side->second + 1));
-        of_side[side->second].push_back(member);
+        if (row.device == kNoDevice) {
+          without_device.emplace_back(side->second, member);
+        } else {
+          add(shared_key(member, across), side->second, member);
+        }
       }
     }
+  }
+  // What failed before it had a device stands beside every device that did the same work.
+  const size_t with_device = out.groups.size();
+  for (const auto& [side, member] : without_device) {
+    const std::string key = shared_key(member, across);
+    const size_t at = key.find(fmt::format(":{}/", kNoDevice), member.row->key().size());
+    bool found = false;
+    for (size_t g = 0; g < with_device && at != std::string::npos; ++g) {
+      const std::string& other = out.groups[g].key;
+      if (!other.starts_with(key.substr(0, at + 1)) || !other.ends_with(key.substr(at + 2)))
+        continue;
+      found = true;
+      add(std::string(other), side, member);
+    }
+    if (!found) add(key, side, member);
   }
   for (Group& group : out.groups) group.of_side.resize(out.labels.size());
   return out;

@@ -58,6 +58,33 @@ TEST(Sides, OfManyRunsAreTheirWorkers) {
   EXPECT_EQ(sides(given, across).labels, (std::vector<std::string>{"cpu", "torch"}));
 }
 
+TEST(Sides, OfWorkersMeetOnTheProcessorWhateverTheyCallIt) {
+  Row torch = row(product(DType::f32, 64), {}), gpu = torch, broken = torch;
+  torch.worker = gpu.worker = "torch";
+  torch.device = "cpu";
+  gpu.device = "cuda:0";
+  broken.worker = "mlx";
+  broken.device = "-";  // it did not even start
+  broken.status = Status::failed;
+  broken.reason = "hello: no library";
+  const std::vector<Given> given = {
+      {"run", {run({row(product(DType::f32, 64), {}), torch, gpu, broken})}}};
+  const Across across[] = {Across::worker};
+  const Sides found = sides(given, across);
+  EXPECT_EQ(found.labels, (std::vector<std::string>{"cpu", "torch", "mlx"}));
+  ASSERT_EQ(found.groups.size(), 2u);
+  EXPECT_EQ(found.groups[0].of_side[0].size(), 1u);
+  EXPECT_EQ(found.groups[0].of_side[1].size(), 1u);
+  EXPECT_EQ(found.groups[0].of_side[1][0].row->device, "cpu");
+  EXPECT_EQ(found.groups[1].of_side[1][0].row->device, "cuda:0");
+  for (const Group& group : found.groups) EXPECT_EQ(group.of_side[2].size(), 1u);
+  const Comparison all = compare(found, across, {});
+  const bool told = std::any_of(all.pairs.begin(), all.pairs.end(), [](const Pair& pair) {
+    return pair.refused == "mlx: failed: hello: no library";
+  });
+  EXPECT_TRUE(told);
+}
+
 TEST(Differs, SaysWhatIsNotDeclared) {
   struct Case {
     const char* what;
