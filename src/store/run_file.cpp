@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -13,6 +14,10 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <optional>
+#include <system_error>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -22,6 +27,7 @@ namespace ridge {
 namespace {
 
 constexpr size_t kMostLine = size_t{64} << 20;
+constexpr size_t kBatchBytes = size_t{8} << 20;  // of lines that are parsed together
 
 template <class T>
 Json list(const std::vector<T>& values) {
@@ -247,50 +253,121 @@ Result<Run> read_run(const std::string& path) {
   return read_run(file, path);
 }
 
-Result<Run> read_run(std::istream& file, const std::string& path) {
-  Run run;
-  run.path = path;
-  std::unordered_map<std::string, size_t> places;
+namespace {
+
+// What a line after the header holds; nothing where it is blank or of a type not known here.
+struct Parsed {
+  std::string warning;  // why it is skipped
+  std::optional<Row> row;
+  std::optional<Canary> canary;
+  std::optional<Summary> summary;
+};
+
+template <class T>
+void keep(Result<T> found, std::optional<T>& out) {
+  if (found) out = *std::move(found);
+}
+
+Parsed parse_line(const std::string& text, const std::string& path, int64_t number) {
+  Parsed out;
+  if (text.find_first_not_of(" \t\r") == std::string::npos) return out;
+  const std::string where = fmt::format("{}:{}", path, number);
+  auto json = Json::parse(text);
+  if (!json) {
+    out.warning = fmt::format("{}: {}: line skipped", where, json.error().message);
+    return out;
+  }
+  const Json* type = json->find("type");
+  const std::string what = type && type->is_string() ? type->as_string() : "";
+  if (what == "row") {
+    auto row = parse_row(*json, where);
+    if (!row) out.warning = row.error().message + ": row skipped";
+    keep(std::move(row), out.row);
+  } else if (what == "canary") {
+    keep(parse_canary(*json, where), out.canary);
+  } else if (what == "summary") {
+    keep(parse_summary(*json, where), out.summary);
+  }
+  return out;
+}
+
+// Parsing takes nearly all of the time that reading takes: the lines are cut among the processors.
+std::vector<Parsed> parse_lines(const std::vector<std::string>& lines, const std::string& path,
+                                int64_t first_number) {
+  std::vector<Parsed> out(lines.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < lines.size(); i = next++) {
+      out[i] = parse_line(lines[i], path, first_number + static_cast<int64_t>(i));
+    }
+  };
+  constexpr size_t kWorthAThread = 64;
+  const size_t helpers = std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()) - 1,
+                                          lines.size() / kWorthAThread);
+  std::vector<std::future<void>> running;
+  try {
+    for (size_t i = 0; i < helpers; ++i) running.push_back(std::async(std::launch::async, work));
+  } catch (const std::system_error&) {
+    // No more threads are allowed here: those that there are do it.
+  }
+  work();
+  for (auto& one : running) one.get();
+  return out;
+}
+
+// The header's line, whose number is counted in `number`.
+Result<Header> read_header(std::istream& file, const std::string& path, int64_t& number) {
   std::string text;
-  bool have_header = false;
-  for (int64_t number = 1; std::getline(file, text); ++number) {
-    const std::string where = fmt::format("{}:{}", path, number);
+  while (std::getline(file, text)) {
+    const std::string where = fmt::format("{}:{}", path, ++number);
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (text.size() > kMostLine) return Error{where + ": a line of more than 64 MiB"};
     auto json = Json::parse(text);
-    if (!json) {
-      if (!have_header)
-        return Error{fmt::format("{}: {}: not a run file", where, json.error().message)};
-      run.warnings.push_back(fmt::format("{}: {}: line skipped", where, json.error().message));
-      continue;
-    }
+    if (!json) return Error{fmt::format("{}: {}: not a run file", where, json.error().message)};
     const Json* type = json->find("type");
-    const std::string what = type && type->is_string() ? type->as_string() : "";
-    if (!have_header) {
-      if (what != "header") return Error{where + ": a run file begins with its header"};
-      auto header = parse_header(*json, where);
-      if (!header) return header.error();
-      run.header = *std::move(header);
-      have_header = true;
-    } else if (what == "row") {
-      auto row = parse_row(*json, where);
-      if (!row) {
-        run.warnings.push_back(row.error().message + ": row skipped");
-        continue;
-      }
-      const auto [at, is_new] = places.try_emplace(row->row_key(), run.rows.size());
-      if (is_new) {
-        run.rows.push_back(*std::move(row));
-      } else {
-        run.rows[at->second] = *std::move(row);
-      }
-    } else if (what == "canary") {
-      if (auto canary = parse_canary(*json, where)) run.canaries.push_back(*canary);
-    } else if (what == "summary") {
-      if (auto summary = parse_summary(*json, where)) run.summary = *summary;
+    if (!type || !type->is_string() || type->as_string() != "header") {
+      return Error{where + ": a run file begins with its header"};
     }
+    return parse_header(*json, where);
   }
-  if (!have_header) return Error{path + ": empty: a run file begins with its header"};
+  return Error{path + ": empty: a run file begins with its header"};
+}
+
+}  // namespace
+
+Result<Run> read_run(std::istream& file, const std::string& path) {
+  Run run;
+  run.path = path;
+  int64_t number = 0;
+  auto header = read_header(file, path, number);
+  if (!header) return header.error();
+  run.header = *std::move(header);
+  std::unordered_map<std::string, size_t> places;
+  while (file) {
+    std::vector<std::string> lines;
+    size_t bytes = 0;
+    for (std::string text; bytes < kBatchBytes && std::getline(file, text);) {
+      if (text.size() > kMostLine) {
+        return Error{fmt::format("{}:{}: a line of more than 64 MiB", path,
+                                 number + 1 + static_cast<int64_t>(lines.size()))};
+      }
+      bytes += text.size() + 1;
+      lines.push_back(std::move(text));
+    }
+    for (Parsed& line : parse_lines(lines, path, number + 1)) {
+      if (!line.warning.empty()) run.warnings.push_back(std::move(line.warning));
+      if (line.canary) run.canaries.push_back(*std::move(line.canary));
+      if (line.summary) run.summary = *std::move(line.summary);
+      if (!line.row) continue;
+      const auto [at, is_new] = places.try_emplace(line.row->row_key(), run.rows.size());
+      if (is_new) {
+        run.rows.push_back(*std::move(line.row));
+      } else {
+        run.rows[at->second] = *std::move(line.row);
+      }
+    }
+    number += static_cast<int64_t>(lines.size());
+  }
   put_in_order(run.header.row_keys, run.rows);
   return run;
 }
