@@ -125,6 +125,11 @@ modern_cmake() {
 # make_writable_folder FOLDER: makes it; false if nothing can be written there.
 make_writable_folder() { mkdir -p "$1" 2>/dev/null && [ -w "$1" ]; }
 
+# is_framework SONAME: it belongs to a framework that a worker links, which packages leave out.
+is_framework() {
+  case $1 in libtorch*.so | libc10*.so | libmlx.so) ;; *) return 1 ;; esac
+}
+
 # is_glibc SONAME: it is a part of glibc, which comes with the kernel's own system, never with us.
 is_glibc() {
   case $1 in

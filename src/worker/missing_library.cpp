@@ -38,6 +38,17 @@ void add(std::vector<std::string>& list, std::string text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
 }
 
+// Where the libraries of a framework lie that Python's package manager installed.
+std::string_view found_by_python(std::string_view library) {
+  if (library.starts_with("libtorch") || library.starts_with("libc10")) {
+    return "PyTorch's lie in \"$(python3 -c 'import torch; print(torch.__path__[0])')/lib\"";
+  }
+  if (library.starts_with("libmlx")) {
+    return "MLX's lie in \"$(python3 -c 'import mlx; print(list(mlx.__path__)[0])')/lib\"";
+  }
+  return {};
+}
+
 // glibc looks in subfolders for libraries of this very processor first, and tells of each.
 bool is_variant(const std::filesystem::path& folder) {
   return std::any_of(folder.begin(), folder.end(), [](const std::filesystem::path& part) {
@@ -93,9 +104,11 @@ std::optional<std::string> describe_missing_libraries(std::string_view traced,
       if (!is_variant(folder)) add(folders, folder.string());
     }
   });
+  const std::string_view hint = found_by_python(missing.front());
   return fmt::format(
-      "needs {}, which {} not found here (looked in {}; LD_LIBRARY_PATH adds folders)",
-      fmt::join(missing, " and "), missing.size() == 1 ? "is" : "are", fmt::join(folders, ", "));
+      "needs {}, which {} not found here (looked in {}; LD_LIBRARY_PATH adds folders{}{})",
+      fmt::join(missing, " and "), missing.size() == 1 ? "is" : "are", fmt::join(folders, ", "),
+      hint.empty() ? "" : ": ", hint);
 }
 
 std::optional<std::string> explain_missing_libraries(const std::string& executable) {

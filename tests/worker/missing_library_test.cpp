@@ -58,7 +58,8 @@ TEST(MissingLibrary, SeveralAreNamedTogether) {
       "  1:\t  trying file=/lib/libc.so.6\n");
   EXPECT_EQ(says,
             "needs libtorch.so and libc10.so, which are not found here (looked in /opt/x/lib; "
-            "LD_LIBRARY_PATH adds folders)");
+            "LD_LIBRARY_PATH adds folders: PyTorch's lie in \"$(python3 -c 'import torch; "
+            "print(torch.__path__[0])')/lib\")");
   EXPECT_FALSE(ridge::describe_missing_libraries("\tlibc.so.6 => /lib/libc.so.6 (0x7f)\n", ""));
   EXPECT_FALSE(ridge::describe_missing_libraries("", "garbage"));
 }
