@@ -110,7 +110,7 @@ class LoopsWorker : public sdk::Worker {
     const auto* gemm = std::get_if<Gemm>(&work);
     const auto* stream = std::get_if<Stream>(&work);
     if (gemm && gemm->dtype == DType::f32 && gemm->output_dtype() == DType::f32 &&
-        gemm->layout == Gemm::Layout::nn) {
+        gemm->layout == Gemm::Layout::nn && !gemm->weights) {
       return {};
     }
     if (stream && !stream->nontemporal) return {};

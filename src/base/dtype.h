@@ -7,8 +7,10 @@
 
 namespace ridge {
 
-// Element types. tf32 is stored as f32: it names products computed with 10 bits of mantissa.
-enum class DType { f64, f32, tf32, f16, bf16, fp8, int8, int32 };
+// Element types. tf32 is stored as f32: it names products computed with 10 bits of mantissa. fp8 is
+// e4m3fn (OCP 8-bit floating point): 4 bits of exponent, 3 of mantissa, no infinities, at most 448.
+// uint32 is a word of codes of less than a byte each (workload/weights.h).
+enum class DType { f64, f32, tf32, f16, bf16, fp8, int8, int32, uint32 };
 
 std::string_view name(DType dtype);
 std::optional<DType> parse_dtype(std::string_view text);
@@ -30,6 +32,21 @@ inline float from_bf16(uint16_t bits) {
 }
 uint16_t to_f16(float value);
 float from_f16(uint16_t bits);
+
+// e4m3fn. Round to nearest, ties to even; saturates: what is too large, infinities too, becomes
+// ±448. NaN stays NaN (0x7f or 0xff).
+inline uint8_t to_fp8(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = (bits >> 24) & 0x80u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<uint8_t>(sign | 0x7fu);
+  // Below 2^-6 all codes are multiples of 2^-9: adding 2^14, whose last bit is worth that, rounds.
+  const uint32_t small =
+      std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0x1p14f) - 0x46800000u;
+  const uint32_t normal = (magnitude + 0x7ffffu + ((magnitude >> 20) & 1u) - 0x3c000000u) >> 20;
+  const uint32_t code = magnitude < 0x3c800000u ? small : normal;
+  return static_cast<uint8_t>(sign | (code < 0x7eu ? code : 0x7eu));
+}
+float from_fp8(uint8_t bits);
 
 // Element `index` of an array of `dtype`, as float64.
 double load(DType dtype, const void* array, int64_t index);

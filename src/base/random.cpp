@@ -74,6 +74,10 @@ void fill_f16(Block k, uint32_t low, size_t n, float scale, uint16_t* out) {
   for (size_t i = 0; i < n; ++i)
     out[i] = to_f16(as_f32(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b), scale));
 }
+RIDGE_WIDEST void fill_fp8(Block k, uint32_t low, size_t n, float scale, uint8_t* out) {
+  for (size_t i = 0; i < n; ++i)
+    out[i] = to_fp8(as_f32(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b), scale));
+}
 RIDGE_WIDEST void fill_int8(Block k, uint32_t low, size_t n, int8_t* out) {
   for (size_t i = 0; i < n; ++i)
     out[i] = as_int8(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b));
@@ -81,6 +85,9 @@ RIDGE_WIDEST void fill_int8(Block k, uint32_t low, size_t n, int8_t* out) {
 RIDGE_WIDEST void fill_int32(Block k, uint32_t low, size_t n, int32_t* out) {
   for (size_t i = 0; i < n; ++i)
     out[i] = as_int32(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b));
+}
+RIDGE_WIDEST void fill_uint32(Block k, uint32_t low, size_t n, uint32_t* out) {
+  for (size_t i = 0; i < n; ++i) out[i] = lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b);
 }
 
 }  // namespace
@@ -105,9 +112,10 @@ double random_element(TensorKey key, DType dtype, double scale, int64_t index) {
     case DType::bf16: return from_bf16(to_bf16(as_f32(h, narrow)));
     case DType::int8: return as_int8(h);
     case DType::int32: return as_int32(h);
-    case DType::fp8: break;
+    case DType::uint32: return h;
+    case DType::fp8: return from_fp8(to_fp8(as_f32(h, narrow)));
   }
-  throw std::logic_error("random_element: fp8 is not generated yet");
+  throw std::logic_error("no such dtype");
 }
 
 void fill(TensorKey key, DType dtype, double scale, int64_t first, int64_t count, void* out) {
@@ -126,7 +134,8 @@ void fill(TensorKey key, DType dtype, double scale, int64_t first, int64_t count
       case DType::bf16: fill_bf16(k, low, n, narrow, reinterpret_cast<uint16_t*>(bytes)); break;
       case DType::int8: fill_int8(k, low, n, reinterpret_cast<int8_t*>(bytes)); break;
       case DType::int32: fill_int32(k, low, n, reinterpret_cast<int32_t*>(bytes)); break;
-      case DType::fp8: throw std::logic_error("fill: fp8 is not generated yet");
+      case DType::uint32: fill_uint32(k, low, n, reinterpret_cast<uint32_t*>(bytes)); break;
+      case DType::fp8: fill_fp8(k, low, n, narrow, reinterpret_cast<uint8_t*>(bytes)); break;
     }
     bytes += n * static_cast<size_t>(bytes_of(dtype));
     first += static_cast<int64_t>(n);

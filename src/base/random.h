@@ -19,8 +19,8 @@ namespace ridge {
 //
 // The element is then, with s = int32(h) as a signed number:
 //   f64: s * 2^-31 * scale;   f32: float(s >> 8) * 2^-23 * scale, in [-1, 1) * scale
-//   f16, bf16: the f32 value rounded to nearest even;   int8: s >> 24, in [-128, 127]
-//   int32: s >> 16
+//   f16, bf16, fp8: the f32 value rounded to nearest even (fp8 is e4m3fn and saturates at 448)
+//   int8: s >> 24, in [-128, 127];   int32: s >> 16;   uint32: h
 // docs/protocol.md holds test vectors. (lowbias32: C. Wellons, "Prospecting for hash functions".)
 inline constexpr int kGeneratorVersion = 1;
 
@@ -34,7 +34,7 @@ TensorKey tensor_key(uint64_t seed, uint64_t salt, uint64_t copy, std::string_vi
 // h of the comment above.
 uint32_t random_bits(TensorKey key, int64_t index);
 
-// Element `index` as float64, exactly the value that fill() stores. fp8 is not generated (throws).
+// Element `index` as float64, exactly the value that fill() stores.
 double random_element(TensorKey key, DType dtype, double scale, int64_t index);
 
 // Writes elements [first, first + count) to `out`, which points at element `first`.

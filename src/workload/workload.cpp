@@ -17,6 +17,10 @@ template <Choice E>
 Json field_json(E value) {
   return name(value);
 }
+template <Choice E>
+Json field_json(const std::optional<E>& value) {
+  return value ? Json(name(*value)) : Json();
+}
 
 void read_field(Fields& f, std::string_view key, int64_t& out) { f.required(key, out); }
 void read_field(Fields& f, std::string_view key, bool& out) { f.optional(key, out); }
@@ -39,8 +43,8 @@ void read_field(Fields& f, std::string_view key, std::optional<DType>& out) {
   read_dtype(f, key, false, out);
 }
 template <Choice E>
-void read_field(Fields& f, std::string_view key, E& out) {
-  const Choices known = choices(out);
+void read_field(Fields& f, std::string_view key, std::optional<E>& out) {
+  const Choices known = choices(E{});
   std::string text;
   known.required ? f.required(key, text) : f.optional(key, text);
   if (text.empty()) return;
@@ -51,6 +55,12 @@ void read_field(Fields& f, std::string_view key, E& out) {
     }
   }
   f.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(known.names, ", ")));
+}
+template <Choice E>
+void read_field(Fields& f, std::string_view key, E& out) {
+  std::optional<E> found;
+  read_field(f, key, found);
+  out = found.value_or(out);
 }
 
 // Calls `use` with a default value of every kind in turn.

@@ -11,8 +11,8 @@
 namespace ridge {
 namespace {
 
-constexpr DType kAll[] = {DType::f64,  DType::f32, DType::tf32, DType::f16,
-                          DType::bf16, DType::fp8, DType::int8, DType::int32};
+constexpr DType kAll[] = {DType::f64, DType::f32,  DType::tf32,  DType::f16,   DType::bf16,
+                          DType::fp8, DType::int8, DType::int32, DType::uint32};
 
 TEST(DType, NamesRoundTripAndAreAllListed) {
   for (const DType dtype : kAll) {
@@ -54,6 +54,24 @@ TEST(DType, HalfConversionsAgreeWithNumPy) {
       EXPECT_EQ(std::bit_cast<uint32_t>(from_f16(code)), bits) << code;
     }
   }
+}
+
+TEST(DType, Fp8ConversionsAgreeWithTheListOfAllCodes) {
+  const Json data = read_data("half_vectors.json");
+  const auto& rows = data.find("f32_fp8")->as_array();
+  ASSERT_GT(rows.size(), 1500u);
+  for (const Json& row : rows) {
+    const uint32_t bits = hex(row.as_array()[0]);
+    EXPECT_EQ(to_fp8(std::bit_cast<float>(bits)), hex(row.as_array()[1])) << std::hex << bits;
+  }
+  const auto& back = data.find("fp8_f32")->as_array();
+  ASSERT_EQ(back.size(), 254u);
+  for (const Json& row : back) {
+    const auto code = static_cast<uint8_t>(hex(row.as_array()[0]));
+    EXPECT_EQ(std::bit_cast<uint32_t>(from_fp8(code)), hex(row.as_array()[1])) << int{code};
+    EXPECT_EQ(to_fp8(from_fp8(code)), code);
+  }
+  EXPECT_TRUE(std::isnan(from_fp8(0x7f)) && std::isnan(from_fp8(0xff)));
 }
 
 TEST(DType, EveryHalfCodeSurvivesTheRoundTrip) {
@@ -101,6 +119,9 @@ RC_GTEST_PROP(DType, UnitRoundoffBoundsTheError, ()) {
   };
   within(from_f16(to_f16(value)), DType::f16);
   within(from_bf16(to_bf16(value)), DType::bf16);
+  const float narrow = std::ldexp(mantissa, exponent / 3);  // normal numbers of fp8
+  RC_ASSERT(std::fabs(from_fp8(to_fp8(narrow)) - narrow) <=
+            unit_roundoff(DType::fp8) * static_cast<double>(narrow));
 }
 
 TEST(DType, LoadReadsUnalignedElementsOfEveryType) {
@@ -117,7 +138,8 @@ TEST(DType, LoadReadsUnalignedElementsOfEveryType) {
   EXPECT_EQ(read(DType::bf16, to_bf16(-1.5f)), -1.5);
   EXPECT_EQ(read(DType::int8, int8_t{-128}), -128);
   EXPECT_EQ(read(DType::int32, int32_t{-2147483647}), -2147483647);
-  EXPECT_THROW(load(DType::fp8, "", 0), std::logic_error);
+  EXPECT_EQ(read(DType::uint32, uint32_t{0xffffffffu}), 4294967295.0);
+  EXPECT_EQ(read(DType::fp8, to_fp8(-1.5f)), -1.5);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ against a second implementation; a worker in another language can use the file t
 """
 
 import json
+import math
 import struct
 from fractions import Fraction
 
@@ -61,6 +62,18 @@ def bf16(x):
     return nearest if x > 0 else -nearest
 
 
+def fp8(x):
+    """The nearest of all e4m3fn values, by looking at each; of two as near, the even code's."""
+    def value(code):
+        exponent, mantissa = code >> 3, code & 7
+        if exponent == 0:
+            return Fraction(mantissa, 512)
+        return Fraction(8 + mantissa) * Fraction(2) ** (exponent - 10)
+    exact = abs(Fraction(x))
+    code = min(range(0x7F), key=lambda c: (abs(value(c) - exact), c & 1))
+    return math.copysign(float(value(code)), x)
+
+
 def element(key, dtype, scale, index):
     h = bits(key, index)
     s = h - (1 << 32) if h >> 31 else h
@@ -71,14 +84,17 @@ def element(key, dtype, scale, index):
         "tf32": lambda: single,
         "f16": lambda: f16(single),
         "bf16": lambda: bf16(single),
+        "fp8": lambda: fp8(single),
         "int8": lambda: s >> 24,
         "int32": lambda: s >> 16,
+        "uint32": lambda: h,
     }[dtype]()
 
 
 KEYS = [(0, 0, 0, ""), (1, 2, 3, "A"), (42, 0, 0, "weights"), (M64, M64, 7, "layer.31.k_proj é")]
 INDEXES = [0, 1, 2, 255, 65537, M32 - 1, M32, M32 + 1, 1 << 33, (1 << 40) + 12345]
-SCALES = {"f64": 0.1, "f32": 0.1, "tf32": 1.0, "f16": 0.0078125, "bf16": 0.3, "int8": 1, "int32": 1}
+SCALES = {"f64": 0.1, "f32": 0.1, "tf32": 1.0, "f16": 0.0078125, "bf16": 0.3, "fp8": 0.9,
+          "int8": 1, "int32": 1, "uint32": 1}
 
 
 def vectors():

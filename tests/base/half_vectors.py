@@ -1,9 +1,10 @@
-"""Makes data/half_vectors.json: what NumPy says f16 and bf16 conversions give.
+"""Makes data/half_vectors.json: what NumPy says f16 and bf16 conversions give, and fp8 by hand.
 
     /usr/bin/python3 tests/base/half_vectors.py > tests/base/data/half_vectors.json
 
 NumPy has no bf16. Its vectors come from float64 arithmetic: the value is split into mantissa and
 exponent, and np.rint (ties to even) rounds to 8 bits, which is another way than the bit trick in C++.
+Nor has it e4m3fn: all its 127 finite magnitudes are listed, and the nearest is looked for.
 Values are f32 bits in hex, so that NaN, infinities and signed zeros are exact.
 """
 
@@ -41,9 +42,35 @@ def to_bf16(x):
     return sign | int(np.float32(rounded).view(np.uint32)) >> 16
 
 
+# Code 0x7f is NaN; exponent 0 holds multiples of 2^-9.
+FP8 = np.array([m * 2.0**-9 if e == 0 else (8 + m) * 2.0 ** (e - 10)
+                for e in range(16) for m in range(8)][:127])
+
+
+def to_fp8(x):
+    sign = int(np.signbit(x)) << 7
+    if np.isnan(x):
+        return sign | 0x7F
+    away = np.abs(FP8 - min(np.abs(np.float64(x)), 1e9))
+    nearest = np.flatnonzero(away == away.min())
+    return sign | int(min(nearest, key=lambda code: code % 2))
+
+
+def fp8_inputs():
+    middles = (FP8[1:] + FP8[:-1]) / 2
+    edges = [int(b) + step for b in np.concatenate([FP8, middles]).astype(np.float32).view(np.uint32)
+             for step in (-1, 0, 1) if b or step >= 0]
+    overflow = [int(np.float32(v).view(np.uint32)) for v in (448.5, 464, 480, 1e30)]
+    return np.array([b ^ s for b in edges + overflow for s in (0, 0x80000000)], dtype=np.uint32)
+
+
 def main():
     np.seterr(over="ignore")
     bits = inputs()
+    all_bits = np.concatenate([bits, fp8_inputs()])
+    fp8 = [[f"{b:08x}", f"{to_fp8(x):02x}"] for b, x in zip(all_bits, all_bits.view(np.float32))]
+    fp8_back = [[f"{c:02x}", f"{int(np.float32(FP8[c & 0x7f]).view(np.uint32)) | (c >> 7) << 31:08x}"]
+                for c in range(256) if c & 0x7F != 0x7F]
     values = bits.view(np.float32)
     rows = [[f"{b:08x}", f"{h:04x}", f"{to_bf16(x):04x}"]
             for b, h, x in zip(bits, values.astype(np.float16).view(np.uint16), values)]
@@ -54,6 +81,10 @@ def main():
     print(",\n".join(map(json.dumps, rows)))
     print('], "f16_f32": [')
     print(",\n".join(map(json.dumps, back)))
+    print('], "f32_fp8": [')
+    print(",\n".join(map(json.dumps, fp8)))
+    print('], "fp8_f32": [')
+    print(",\n".join(map(json.dumps, fp8_back)))
     print("]}")
 
 

@@ -10,7 +10,7 @@ namespace workload_test {
 inline ridge::Gemm any_gemm(int64_t most = 1 << 14) {
   using namespace ridge;
   Gemm gemm{.dtype = *rc::gen::element(DType::f64, DType::f32, DType::tf32, DType::f16, DType::bf16,
-                                       DType::int8),
+                                       DType::int8, DType::fp8),
             .layout = *rc::gen::element(Gemm::Layout::nn, Gemm::Layout::nt),
             .m = *rc::gen::inRange<int64_t>(1, most),
             .n = *rc::gen::inRange<int64_t>(1, most),
@@ -21,6 +21,17 @@ inline ridge::Gemm any_gemm(int64_t most = 1 << 14) {
     gemm.output = *rc::gen::element(DType::f32, DType::f16, DType::bf16, DType::f64);
   }
   return gemm;
+}
+
+// A product with quantised weights.
+inline ridge::Gemm any_quantised_gemm(int64_t most = 1 << 14) {
+  using namespace ridge;
+  return {.dtype = *rc::gen::element(DType::f32, DType::f16, DType::bf16),
+          .layout = Gemm::Layout::nt,
+          .weights = *rc::gen::element(WeightFormat::q4_g64, WeightFormat::q8_g64),
+          .m = *rc::gen::inRange<int64_t>(1, most),
+          .n = *rc::gen::inRange<int64_t>(1, most),
+          .k = 64 * *rc::gen::inRange<int64_t>(1, 1 + most / 64)};
 }
 
 inline ridge::Stream any_stream(int64_t most_blocks = 1 << 20) {
@@ -51,8 +62,9 @@ inline ridge::Workload any_probe() {
 }
 
 inline ridge::Workload any_work() {
-  switch (*rc::gen::inRange(0, 3)) {
+  switch (*rc::gen::inRange(0, 4)) {
     case 0: return any_gemm();
+    case 3: return any_quantised_gemm();
     case 1: return any_stream();
     default: return any_probe();
   }

@@ -23,6 +23,23 @@ TEST(Cost, ByHand) {
       {Gemm{.dtype = DType::bf16, .output = DType::f32, .m = 2, .n = 3, .k = 4}, 48, 40, 24, 24,
        64},
       {Gemm{.dtype = DType::int8, .m = 2, .n = 3, .k = 4}, 48, 20, 24, 24, 44},
+      // fp8 in, bf16 out
+      {Gemm{.dtype = DType::fp8, .m = 2, .n = 3, .k = 4}, 48, 20, 12, 12, 32},
+      // A 2·128·2 bytes; 3·128 codes of half a byte, and 3·2 groups with 2 + 2 bytes
+      {Gemm{.dtype = DType::bf16,
+            .layout = Gemm::Layout::nt,
+            .weights = WeightFormat::q4_g64,
+            .m = 2,
+            .n = 3,
+            .k = 128},
+       1536, 512 + 192 + 24, 12, 12, 740},
+      {Gemm{.dtype = DType::f32,
+            .layout = Gemm::Layout::nt,
+            .weights = WeightFormat::q8_g64,
+            .m = 2,
+            .n = 3,
+            .k = 128},
+       1536, 1024 + 384 + 48, 24, 24, 1480},
       {Gemm{.dtype = DType::f64, .m = 2, .n = 3, .k = 4}, 48, 160, 48, 48, 208},
       {Gemm{.dtype = DType::tf32, .m = 2, .n = 3, .k = 4}, 48, 80, 24, 24, 104},
       {Gemm{.dtype = DType::f16, .m = 1, .n = 1, .k = 1}, 2, 4, 2, 2, 6},
@@ -104,6 +121,22 @@ TEST(Fields, WhatCannotBeIsRefused) {
   EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"int8","output":"f32","m":1,"n":1,"k":1})"));
   EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"int8","output":"int8","m":1,"n":1,"k":1})"));
   EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"int32","m":1,"n":1,"k":1})"));
+  EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"uint32","m":1,"n":1,"k":1})"));
+  EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"int8","output":"uint32","m":1,"n":1,"k":1})"));
+  EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"f32","output":"fp8","m":1,"n":1,"k":1})"));
+  EXPECT_FALSE(refused(R"({"kind":"gemm","dtype":"fp8","m":1,"n":1,"k":1})"));
+  const auto quantised = [](const std::string& dtype, const std::string& layout,
+                            const std::string& weights, int k) {
+    return R"({"kind":"gemm","m":1,"n":1,"dtype":")" + dtype + R"(","layout":")" + layout +
+           R"(","weights":")" + weights + R"(","k":)" + std::to_string(k) + "}";
+  };
+  EXPECT_FALSE(refused(quantised("bf16", "nt", "q4_g64", 64)));
+  EXPECT_TRUE(refused(quantised("bf16", "nn", "q4_g64", 64)));
+  EXPECT_TRUE(refused(quantised("bf16", "nt", "q4_g64", 96)));
+  EXPECT_TRUE(refused(quantised("bf16", "nt", "q5", 64)));
+  for (const char* dtype : {"f64", "tf32", "fp8", "int8"}) {
+    EXPECT_TRUE(refused(quantised(dtype, "nt", "q8_g64", 64))) << dtype;
+  }
   EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"f32","output":"int32","m":1,"n":1,"k":1})"));
   EXPECT_TRUE(refused(R"({"kind":"gemm","dtype":"f32","m":16777216,"n":16777216,"k":1})"));
   EXPECT_TRUE(refused(R"({"kind":"stream","op":"read","bytes":256,"nontemporal":true})"));

@@ -60,8 +60,53 @@ RC_GTEST_PROP(Expected, GemmIsTheNaiveProduct, ()) {
       const auto& [value, tolerance] = expected_values[static_cast<size_t>(i * gemm.n + j)];
       RC_ASSERT(std::fabs(value - static_cast<double>(sum)) <=
                 0x1p-50 * static_cast<double>(magnitude));
-      RC_ASSERT((tolerance == 0) == (gemm.dtype == DType::int8));
+      const bool exact = gemm.dtype == DType::int8 || magnitude == 0;  // fp8 has zeros
+      RC_ASSERT((tolerance == 0) == exact);
     }
+  }
+}
+
+// Dequantised here from the bytes as they lie in memory, code after code.
+RC_GTEST_PROP(Expected, QuantisedGemmIsTheProductWithWhatTheBlocksMean, ()) {
+  const Gemm gemm = workload_test::any_quantised_gemm(200);
+  const int bits = gemm.weights == WeightFormat::q4_g64 ? 4 : 8;
+  const auto a = filled(gemm, "a"), scale = filled(gemm, "b_scale"), bias = filled(gemm, "b_bias");
+  std::vector<uint8_t> bytes(static_cast<size_t>(gemm.n * gemm.k * bits / 8));
+  fill(kInputs.key("b"), DType::uint32, 1, 0, static_cast<int64_t>(bytes.size()) / 4, bytes.data());
+  const auto elements = all_elements(gemm, "c");
+  const auto right = expected(gemm, kInputs, "c", elements);
+  RC_ASSERT(right.size() == elements.size());
+  for (int64_t i = 0; i < gemm.m; ++i) {
+    for (int64_t j = 0; j < gemm.n; ++j) {
+      double sum = 0, magnitude = 0;
+      for (int64_t k = 0; k < gemm.k; ++k) {
+        const auto flat = static_cast<size_t>(j * gemm.k + k);
+        const int code = bits == 8 ? bytes[flat] : bytes[flat / 2] >> (flat % 2 * 4) & 15;
+        const double weight = scale[flat / 64] * code + bias[flat / 64];
+        sum += a[static_cast<size_t>(i * gemm.k + k)] * weight;
+        magnitude += std::fabs(a[static_cast<size_t>(i * gemm.k + k)] * weight);
+      }
+      const auto& [value, tolerance] = right[static_cast<size_t>(i * gemm.n + j)];
+      RC_ASSERT(std::fabs(value - sum) <= 0x1p-45 * magnitude);
+      RC_ASSERT(tolerance > 0);
+    }
+  }
+}
+
+// Elements as large as plain ones: a variance of 1/3. The bound is 4 standard errors of 4096
+// groups.
+TEST(Weights, QuantisedElementsAreAsLargeAsPlainOnes) {
+  for (const auto format : {WeightFormat::q4_g64, WeightFormat::q8_g64}) {
+    const auto parts = weight_tensors(format, "b", DType::bf16, 64, 4096);
+    double squares = 0, sum = 0;
+    for (int64_t row = 0; row < 64; ++row) {
+      for (const double value : weight_row(format, parts, kInputs, row).values) {
+        squares += value * value / (64 * 4096);
+        sum += value / (64 * 4096);
+      }
+    }
+    EXPECT_NEAR(squares, 1 / 3.0, 4 * 0.4 / std::sqrt(4096)) << name(format);
+    EXPECT_NEAR(sum, 0, 4 * 0.55 / std::sqrt(4096)) << name(format);
   }
 }
 
@@ -200,6 +245,42 @@ TEST(Tolerance, LowerPrecisionFails) {
       EXPECT_GT(share, 0.2) << bits << " bits, k = " << k;
     }
   }
+}
+
+// The next lower precision of the weights: what a worker gets wrong that takes 4 bits where 8 were
+// asked for, or the codes of a word in the other order.
+TEST(Tolerance, WrongCodesFail) {
+  const Gemm gemm{.dtype = DType::bf16,
+                  .layout = Gemm::Layout::nt,
+                  .weights = WeightFormat::q8_g64,
+                  .m = 8,
+                  .n = 8,
+                  .k = 1024};
+  const auto parts = weight_tensors(WeightFormat::q8_g64, "b", DType::bf16, 8, 1024);
+  const auto a = filled(gemm, "a"), scale = filled(gemm, "b_scale"), bias = filled(gemm, "b_bias");
+  const auto codes = [&](int64_t row, int64_t i, bool coarse, bool swapped) {
+    const uint32_t word = random_bits(kInputs.key("b"), row * 256 + i / 4);
+    const uint32_t code = word >> 8 * ((swapped ? 3 - i % 4 : i % 4)) & 255u;
+    return static_cast<double>(coarse ? code & 0xf0u : code);
+  };
+  const auto reference = expected(gemm, kInputs, "c", all_elements(gemm, "c"));
+  const auto wrong = [&](bool coarse, bool swapped) {
+    int out = 0;
+    for (int64_t i = 0; i < 64; ++i) {
+      double sum = 0;
+      for (int64_t k = 0; k < 1024; ++k) {
+        const auto group = static_cast<size_t>(i % 8 * 16 + k / 64);
+        sum += a[static_cast<size_t>(i / 8 * 1024 + k)] *
+               (scale[group] * codes(i % 8, k, coarse, swapped) + bias[group]);
+      }
+      const auto& [value, tolerance] = reference[static_cast<size_t>(i)];
+      out += std::fabs(sum - value) > tolerance;
+    }
+    return out;
+  };
+  EXPECT_EQ(wrong(false, false), 0);
+  EXPECT_GT(wrong(true, false), 20);
+  EXPECT_GT(wrong(false, true), 50);
 }
 
 TEST(Tolerance, Int8IsExactAndAllElementsCount) {

@@ -31,6 +31,17 @@ std::vector<std::pair<Workload, Settings>> golden_work() {
                       .n = 2,
                       .k = 3},
                  {.cache = CacheMode::hot, .timing = Timing::isolated, .threads = 1}});
+  out.push_back(
+      {Gemm{.dtype = DType::fp8, .layout = Gemm::Layout::nt, .m = 1, .n = 2, .k = 3}, {}});
+  for (const auto weights : {WeightFormat::q4_g64, WeightFormat::q8_g64}) {
+    out.push_back({Gemm{.dtype = DType::bf16,
+                        .layout = Gemm::Layout::nt,
+                        .weights = weights,
+                        .m = 1,
+                        .n = 4096,
+                        .k = 4096},
+                   {}});
+  }
   for (const auto op : {Stream::Op::read, Stream::Op::write, Stream::Op::copy, Stream::Op::triad}) {
     for (const int64_t bytes : {int64_t{256}, int64_t{33024}, int64_t{65536}, int64_t{3} << 20,
                                 int64_t{1} << 30, int64_t{3} << 29}) {

@@ -135,6 +135,10 @@ Result<void> CpuWorker::refuses(DType dtype, std::string_view what) const {
 }
 
 Result<void> CpuWorker::can(const Gemm& gemm, const Settings& settings) {
+  if (gemm.weights) {
+    return Error{fmt::format("oneDNN {} has no product with {} weights", onednn_version(),
+                             name(*gemm.weights))};
+  }
   if (auto yes = refuses(gemm.dtype, "product"); !yes) return yes;
   if (auto product = make_product(engine_, gemm, settings.form); !product) return product.error();
   return {};

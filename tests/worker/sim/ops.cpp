@@ -239,6 +239,7 @@ ridge::Result<void> SimWorker::supports(const Workload& work, const Settings& se
   if (const auto* gemm = std::get_if<Gemm>(&work)) {
     if (gemm->dtype != DType::f32 && gemm->dtype != DType::f64) return Error{"sim: f32, f64 only"};
     if (gemm->output_dtype() != gemm->dtype) return Error{"sim gives what it takes"};
+    if (gemm->weights) return Error{"sim has no quantised weights"};
     const double products =
         static_cast<double>(gemm->m) * static_cast<double>(gemm->n) * static_cast<double>(gemm->k);
     if (products > 0x1p26) return Error{"sim takes small products only"};

@@ -1,0 +1,13 @@
+#include <cstdlib>
+#include <string_view>
+
+#include "mlx_worker.h"
+
+// Started under a name that ends in "tf32" it computes f32 products in TF32, else in true f32. MLX
+// reads the switch once, at the first product.
+int main(int argc, char** argv) {
+  const bool tf32 = std::string_view(argc > 0 ? argv[0] : "").ends_with("tf32");
+  setenv("MLX_ENABLE_TF32", tf32 ? "1" : "0", 1);
+  ridge::mlx_worker::MlxWorker worker(tf32);
+  return ridge::sdk::serve(argc, argv, worker);
+}

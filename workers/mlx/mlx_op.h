@@ -1,0 +1,55 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "blas.h"
+#include "graph.h"
+#include "host.h"
+#include "worker/sdk/worker.h"
+
+namespace ridge::mlx_worker {
+
+// Where an op runs, and on how many threads of the BLAS. (0: none to set)
+struct Target {
+  mx::Device device;
+  Place place = Place::cpu;
+  int threads = 0;
+  const Blas* blas = nullptr;
+  int cores = 1;  // that make the inputs
+};
+
+// Work as a graph of MLX, evaluated each time: run() builds it, starts it and, on a CPU, which has
+// no queue to keep filled, waits for it. Outputs are new arrays every time, as MLX makes them; the
+// newest of each copy is kept for the check.
+class MlxOp : public sdk::Op {
+ public:
+  MlxOp(const sdk::Task& task, Graph graph, const Target& target);
+
+  void fill(const InputSource& inputs) override;
+  // Of an output that was never evaluated: NaN. Reading must not do the work.
+  std::vector<double> read(std::string_view tensor, int64_t copy,
+                           std::span<const int64_t> elements) override;
+  void run(int64_t copy) override;
+  void wait() override;
+  sdk::OpInfo info() const override;
+
+ protected:
+  // Starts what the outputs hang on.
+  virtual void start(const Arrays& outputs);
+  Arrays& inputs(int64_t copy) { return inputs_.at(static_cast<size_t>(copy)); }
+
+ private:
+  mx::array filled(const TensorSpec& spec, const InputSource& source) const;
+  const mx::array* find(std::string_view tensor, int64_t copy, DType& dtype) const;
+
+  std::vector<TensorSpec> input_specs_, output_specs_;
+  Graph graph_;
+  Target target_;
+  mx::Stream stream_;
+  std::vector<Arrays> inputs_, outputs_;  // [copy][tensor]
+  std::deque<mx::array> in_flight_;       // the first output of each op that may not be done
+  size_t most_in_flight_ = 1;
+};
+
+}  // namespace ridge::mlx_worker
