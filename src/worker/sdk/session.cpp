@@ -203,7 +203,7 @@ Json Session::time(int64_t id, const Json& request, const Emit& emit) {
   flush();
   OpInfo info = op.info();
   protocol::Timed reply{.ops = ops,
-                        .bytes_peak = peak_bytes(),
+                        .bytes_peak = info.bytes_peak.value_or(peak_bytes()),
                         .untimed_ns = untimed,
                         .notes = std::move(info.notes),
                         .values = std::move(info.values)};

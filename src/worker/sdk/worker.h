@@ -46,6 +46,8 @@ struct OpInfo {
   std::vector<std::string> notes;
   std::optional<std::string> executed_dtype;  // where it is not the dtype asked for
   std::vector<Value> values;                  // of work whose result is no time
+  // The most that a library's own allocator has held; none: the process's memory counts.
+  std::optional<int64_t> bytes_peak = {};
 };
 
 // One prepared piece of work on `copies` sets of tensors, numbered from 0. An exception thrown from

@@ -92,7 +92,7 @@ class Reference {
     }
     for (size_t d = 0; d < q.size(); ++d) {
       out.tolerance[d] =
-          roundoff_ * std::fabs(out.value[d]) +
+          rounding(out.value[d]) +
           kSigmas * (scale_ * std::sqrt(squares[d]) + std::fabs(shift[d]) * delta_error);
     }
     return out;
@@ -139,7 +139,7 @@ class Reference {
         for (size_t d = 0; d < width; ++d) {
           sum.k.value[d] += sum.k_head[d];
           sum.v.value[d] += sum.v_head[d];
-          const double k_round = roundoff_ * sum.k_head[d], v_round = roundoff_ * sum.v_head[d];
+          const double k_round = rounding(sum.k_head[d]), v_round = rounding(sum.v_head[d]);
           sum.k.tolerance[d] += k_round * k_round;
           sum.v.tolerance[d] += v_round * v_round;
         }
@@ -150,7 +150,7 @@ class Reference {
       for (Line* line : {&sum.k, &sum.v}) {
         for (size_t d = 0; d < width; ++d) {
           line->tolerance[d] =
-              roundoff_ * std::fabs(line->value[d]) + kSigmas * std::sqrt(line->tolerance[d]);
+              rounding(line->value[d]) + kSigmas * std::sqrt(line->tolerance[d]);
         }
       }
       out[key] = {std::move(sum.k), std::move(sum.v)};
@@ -240,10 +240,15 @@ class Reference {
     }
     const double walk = kFloat * std::sqrt(static_cast<double>(soft.p.size()));
     for (size_t d = 0; d < squares.size(); ++d) {
-      out.tolerance[d] = roundoff_ * std::fabs(out.value[d]) +
+      out.tolerance[d] = rounding(out.value[d]) +
                          kSigmas * (std::sqrt(squares[d]) + walk * std::sqrt(terms[d]));
     }
     return out;
+  }
+
+  // What storing a value in the dtype may change: of f16, gradients come below its normal numbers.
+  double rounding(double value) const {
+    return roundoff_ * std::fabs(value) + (a_.dtype == DType::f16 ? 0x1p-25 : 0);
   }
 
   // The sum of grad_o times o, which every score's gradient of this query subtracts. It is taken
