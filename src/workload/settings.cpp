@@ -55,8 +55,12 @@ Result<Settings> parse_settings(const Json& json, const std::string& where) {
   const bool plain = std::all_of(settings.backend.begin(), settings.backend.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   });
-  if (!plain || settings.backend.size() > 32) {
-    fields.fail("backend", "must be at most 32 lower-case letters, digits and _");
+  const bool number = !settings.backend.empty() && settings.backend.front() <= '9';
+  if (!plain || number || settings.backend.size() > 32) {
+    fields.fail("backend", "must be at most 32 lower-case letters, digits and _, a letter first");
+  }
+  if (settings.backend == "packed" || settings.backend == "graph") {
+    fields.fail("backend", fmt::format("'{}' is a setting of its own", settings.backend));
   }
   if (settings.threads < 0 || settings.threads > 65536) {
     fields.fail("threads", "must lie in 0 (one a core) to 65536");

@@ -16,7 +16,9 @@ void check_elements(const Workload& work, const TensorSpec& spec) {
   const TensorKey choice = tensor_key(1, 2, 3, "elements");
   const auto elements = elements_to_check(work, spec.name, kWant, choice);
   if (spec.role != TensorSpec::Role::output) return;
-  require(!elements.empty(), "an output has elements to check", work_key(work));
+  // Few are asked for here, as after timing: gradients of keys are looked at where that is cheap.
+  const bool dear = std::holds_alternative<Attention>(work) && spec.name.starts_with("grad_");
+  require(dear || !elements.empty(), "an output has elements to check", work_key(work));
   int64_t last = -1;
   for (const int64_t element : elements) {
     require(element > last && element < spec.elements(), "they exist, in order", work_key(work));

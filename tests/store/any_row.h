@@ -38,6 +38,20 @@ inline ridge::Workload any_work() {
     stream.nontemporal = stream.op != Stream::Op::read && *rc::gen::arbitrary<bool>();
     return stream;
   }
+  if (*rc::gen::arbitrary<bool>()) {
+    Attention a{.dtype = *rc::gen::element(DType::f32, DType::tf32, DType::f16, DType::bf16),
+                .batch = *rc::gen::inRange<int64_t>(1, 8),
+                .kv_heads = *rc::gen::inRange<int64_t>(1, 64),
+                .seq_kv = *rc::gen::inRange<int64_t>(1, 1 << 16),
+                .head_dim = *rc::gen::inRange<int64_t>(1, 256),
+                .mask = *rc::gen::element(Attention::Mask::none, Attention::Mask::causal,
+                                          Attention::Mask::window),
+                .pass = *rc::gen::element(Attention::Pass::fwd, Attention::Pass::bwd)};
+    a.heads = a.kv_heads * *rc::gen::inRange<int64_t>(1, 5);
+    a.seq_q = *rc::gen::inRange<int64_t>(1, a.seq_kv + 1);
+    if (a.mask == Attention::Mask::window) a.window = *rc::gen::inRange<int64_t>(1, 1 << 16);
+    return a;
+  }
   Gemm gemm{.dtype = *rc::gen::element(DType::f64, DType::f32, DType::tf32, DType::f16, DType::bf16,
                                        DType::int8),
             .layout = *rc::gen::element(Gemm::Layout::nn, Gemm::Layout::nt),
@@ -54,7 +68,8 @@ inline ridge::Settings any_settings() {
           .timing = *rc::gen::element(Timing::isolated, Timing::pipelined),
           .form = *rc::gen::element(Form::plain, Form::packed),
           .threads = *rc::gen::inRange(0, 65537),
-          .graph = *rc::gen::arbitrary<bool>()};
+          .graph = *rc::gen::arbitrary<bool>(),
+          .backend = *rc::gen::element<std::string>("", "unfused", "flash")};
 }
 
 inline ridge::Row any_row() {

@@ -43,6 +43,24 @@ inline ridge::Stream any_stream(int64_t most_blocks = 1 << 20) {
   return stream;
 }
 
+inline ridge::Attention any_attention(int64_t most_heads = 64, int64_t most_seq = 1 << 14) {
+  using namespace ridge;
+  using Mask = Attention::Mask;
+  const int64_t kv_heads = *rc::gen::inRange<int64_t>(1, most_heads),
+                seq_kv = *rc::gen::inRange<int64_t>(1, most_seq);
+  Attention a{.dtype = *rc::gen::element(DType::f32, DType::tf32, DType::bf16, DType::f16),
+              .batch = *rc::gen::inRange<int64_t>(1, 4),
+              .heads = kv_heads * *rc::gen::inRange<int64_t>(1, 5),
+              .kv_heads = kv_heads,
+              .seq_kv = seq_kv,
+              .head_dim = *rc::gen::inRange<int64_t>(1, 160),
+              .mask = *rc::gen::element(Mask::none, Mask::causal, Mask::window),
+              .pass = *rc::gen::element(Attention::Pass::fwd, Attention::Pass::bwd)};
+  a.seq_q = *rc::gen::inRange<int64_t>(1, a.mask == Mask::none ? most_seq : seq_kv + 1);
+  if (a.mask == Mask::window) a.window = *rc::gen::inRange<int64_t>(1, 2 * seq_kv);
+  return a;
+}
+
 inline ridge::Workload any_probe() {
   using namespace ridge;
   const auto bytes = *rc::gen::inRange<int64_t>(4, 1 << 16) * 256;
@@ -66,6 +84,7 @@ inline ridge::Workload any_work() {
     case 0: return any_gemm();
     case 3: return any_quantised_gemm();
     case 1: return any_stream();
+    case 2: return any_attention();
     default: return any_probe();
   }
 }

@@ -102,7 +102,8 @@ RC_GTEST_PROP(Fields, SettingsSurviveTheText, ()) {
       .timing = *rc::gen::element(Timing::isolated, Timing::pipelined),
       .form = *rc::gen::element(Form::plain, Form::packed),
       .threads = *rc::gen::inRange(0, 65537),
-      .graph = *rc::gen::arbitrary<bool>()};
+      .graph = *rc::gen::arbitrary<bool>(),
+      .backend = *rc::gen::element<std::string>("", "unfused", "flash_2")};
   auto back = parse_settings(*Json::parse(to_json(settings).dump()), "here");
   RC_ASSERT(back.ok());
   RC_ASSERT(*back == settings);

@@ -50,6 +50,31 @@ std::vector<std::pair<Workload, Settings>> golden_work() {
   }
   out.push_back({Stream{.op = Stream::Op::copy, .bytes = 1 << 20, .nontemporal = true},
                  {.cache = CacheMode::warm, .form = Form::packed, .threads = 7, .graph = true}});
+  using Mask = Attention::Mask;
+  const Attention prefill{.dtype = DType::bf16,
+                          .heads = 32,
+                          .kv_heads = 8,
+                          .seq_q = 4096,
+                          .seq_kv = 4096,
+                          .head_dim = 128};
+  for (const Mask mask : {Mask::none, Mask::causal, Mask::window}) {
+    for (const auto pass : {Attention::Pass::fwd, Attention::Pass::bwd}) {
+      Attention a = prefill;
+      a.mask = mask;
+      if (mask == Mask::window) a.window = 1024;
+      a.pass = pass;
+      out.push_back({a, {}});
+      out.push_back({a, {.backend = "unfused"}});
+    }
+  }
+  out.push_back({Attention{.batch = 3,
+                           .heads = 8,
+                           .kv_heads = 8,
+                           .seq_q = 1,
+                           .seq_kv = 4096,
+                           .head_dim = 64,
+                           .mask = Mask::causal},
+                 {.cache = CacheMode::hot, .graph = true, .backend = "flash"}});
   return out;
 }
 
@@ -94,6 +119,24 @@ TEST(Keys, OfSmallWorkAreAllDifferent) {
       }
     }
   }
+  for (const DType dtype : {DType::f32, DType::tf32, DType::f16, DType::bf16}) {
+    for (int64_t i = 0; i < 4 * 2 * 3 * 3 * 2; ++i) {  // group, batch, queries, mask, pass
+      Attention a{.dtype = dtype, .batch = 1 + i / 4 % 2, .kv_heads = 1, .head_dim = 8};
+      a.heads = 1 + i % 4;
+      a.seq_q = 1 + i / 8 % 3;
+      a.seq_kv = 3;
+      a.mask = static_cast<Attention::Mask>(i / 24 % 3);
+      a.pass = static_cast<Attention::Pass>(i / 72);
+      if (a.mask != Attention::Mask::window) {
+        add(a);
+        continue;
+      }
+      for (int64_t window = 1; window < 5; ++window) {
+        a.window = window;
+        add(a);
+      }
+    }
+  }
   for (int64_t bytes = 256; bytes <= 1 << 20; bytes += 256) {
     add(Stream{.op = Stream::Op::copy, .bytes = bytes});
   }
@@ -107,13 +150,21 @@ TEST(Keys, SettingsDiffer) {
       for (const auto form : {Form::plain, Form::packed}) {
         for (const int threads : {0, 1, 2}) {
           for (const bool graph : {false, true}) {
-            keys.insert(settings_key({cache, timing, form, threads, graph}));
+            for (const char* backend : {"", "unfused", "flash_2"}) {
+              keys.insert(settings_key({cache, timing, form, threads, graph, backend}));
+            }
           }
         }
       }
     }
   }
-  EXPECT_EQ(keys.size(), 72u);
+  EXPECT_EQ(keys.size(), 216u);
+  // What would read like another setting is no name of a backend.
+  for (const char* backend : {"packed", "graph", "1t", "Flash", "a/b", "a b"}) {
+    Json json = Json::object();
+    json.set("backend", backend);
+    EXPECT_FALSE(parse_settings(json, "here")) << backend;
+  }
 }
 
 }  // namespace

@@ -12,8 +12,9 @@ namespace {
 // as trained heads are, so that a key more or less, or a wrong scale, shows.
 constexpr double kQueryScale = 2.449489742783178;  // sqrt(6): a variance of 2
 constexpr double kWhole = 0x1p24;                  // multiply-adds of a full check: some 10 ms
-constexpr double kQuick = 0x1p26;                  // … of one asked for again and again
-constexpr int64_t kSmallWant = 256;                // below: a look after timing, not the check
+constexpr int64_t kWholeElements = 1 << 16;  // … and no more values than messages carry well
+constexpr double kQuick = 0x1p26;            // … of one asked for again and again
+constexpr int64_t kSmallWant = 256;          // below: a look after timing, not the check
 
 int64_t column_of(int64_t extent, double uniform) {
   return static_cast<int64_t>(uniform * static_cast<double>(extent));
@@ -161,7 +162,7 @@ std::vector<int64_t> elements_to_check(const Attention& a, std::string_view tens
   const int64_t rows = of_queries ? a.seq_q : a.seq_kv;
   std::vector<int64_t> chosen;  // rows of the tensor as a matrix of head_dim columns
   const double whole = head_work(a) * static_cast<double>(a.batch * a.kv_heads);
-  if (want >= kSmallWant && whole <= kWhole) {
+  if (want >= kSmallWant && whole <= kWhole && heads * rows * a.head_dim <= kWholeElements) {
     for (int64_t i = 0; i < heads * rows; ++i) chosen.push_back(i);
   } else if (of_queries) {
     const int64_t count = std::clamp<int64_t>(want / a.head_dim, 1, heads * rows);

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <future>
 #include <map>
 #include <utility>
 
@@ -11,9 +13,11 @@
 namespace ridge {
 namespace {
 
-constexpr double kSigmas = 6;       // of a random walk of roundings that still counts as right
-constexpr double kFloat = 0x1p-24;  // roundoff of the accumulators, which are f32 at least
-constexpr double kKeyDeviation = M_SQRT2;  // of an element of k: see tensors()
+// Times a random walk of roundings: honest ways need 1.5 (tests/workload/attention_tolerance_test).
+constexpr double kSigmas = 4;
+constexpr double kFloat = 0x1p-24;           // roundoff of the accumulators, which are f32 at least
+constexpr double kKeyDeviation = M_SQRT2;    // of an element of k: see tensors()
+constexpr double kValueDeviation = 0.57735;  // of v: uniform between -1 and 1
 
 using Vector = std::vector<double>;
 
@@ -44,11 +48,47 @@ class Rows {
   int64_t columns_;
 };
 
-// Of one query: the scores of the keys it sees, what the softmax makes of them, and each one's
-// error relative to itself.
-struct Softmax {
-  int64_t first = 0;
-  Vector p, error;
+// Rows in tiles of kTile, turned round within a tile, so that their products with a vector are
+// loops over neighbours in memory. The last tile is filled up with zeros.
+constexpr size_t kTile = 4;
+constexpr size_t kAtOnce = 4;  // queries, whose products with a tile stay in registers
+using Pair = double __attribute__((vector_size(16)));
+
+std::vector<Pair> tiled(const Vector& rows, size_t width) {
+  const size_t count = rows.size() / width, tiles = (count + kTile - 1) / kTile;
+  std::vector<Pair> out(tiles * kTile * width / 2);
+  for (size_t j = 0; j < count; ++j) {
+    for (size_t d = 0; d < width; ++d) {
+      out[(j / kTile * width + d) * kTile / 2 + j % kTile / 2][j % 2] = rows[j * width + d];
+    }
+  }
+  return out;
+}
+
+// out[r][j - first] = the product of x[r] with tiled row j, for j in [first, last).
+void products(const std::vector<Pair>& tiles, size_t width, const std::array<Vector, kAtOnce>& x,
+              size_t first, size_t last, std::array<Vector, kAtOnce>& out) {
+  for (Vector& values : out) values.resize(last - first);
+  for (size_t t = first / kTile; t * kTile < last; ++t) {
+    const Pair* tile = &tiles[t * kTile / 2 * width];
+    Pair sum[kAtOnce][kTile / 2] = {};
+    for (size_t d = 0; d < width; ++d) {
+      for (size_t r = 0; r < kAtOnce; ++r) {
+        const Pair factor = {x[r][d], x[r][d]};
+        for (size_t w = 0; w < kTile / 2; ++w) sum[r][w] += factor * tile[d * kTile / 2 + w];
+      }
+    }
+    const size_t from = std::max(first, t * kTile), to = std::min(last, (t + 1) * kTile);
+    for (size_t r = 0; r < kAtOnce; ++r) {
+      for (size_t j = from; j < to; ++j) out[r][j - first] = sum[r][j % kTile / 2][j % 2];
+    }
+  }
+}
+
+// What storing a value in a dtype may change: f16 gradients fall below its normal numbers.
+struct Rounding {
+  double relative = 0, least = 0;
+  double of(double value) const { return relative * std::fabs(value) + least; }
 };
 
 // One output row and its allowed error.
@@ -56,12 +96,29 @@ struct Line {
   Vector value, tolerance;
 };
 
+// Of one query: what the softmax makes of the keys it sees; backward, the gradients of their
+// probabilities as well.
+struct Softmax {
+  int64_t first = 0;
+  double highest = 0;      // score
+  Vector score, p, dp;     // of keys first, first + 1, …
+  double products = 0;     // error of a score as a sum of products
+  double dp_error = 0;     // … and of a gradient
+  double delta = 0;        // the sum of p·dp, which every score's gradient subtracts
+  double delta_error = 0;  // common to all keys
+  bool sees(int64_t key) const {
+    return key >= first && key < first + static_cast<int64_t>(p.size());
+  }
+};
+
 class Reference {
  public:
   Reference(const Attention& work, const InputSource& inputs)
       : a_(work),
         roundoff_(unit_roundoff(work.dtype)),
+        rounding_{roundoff_, work.dtype == DType::f16 ? 0x1p-25 : 0},
         scale_(1 / std::sqrt(static_cast<double>(work.head_dim))),
+        width_(static_cast<size_t>(work.head_dim)),
         specs_(tensors(work)),
         q_(spec("q"), inputs),
         k_(spec("k"), inputs),
@@ -70,95 +127,106 @@ class Reference {
 
   // Row `row` of o or grad_q, whose rows are (batch, head, query).
   Line of_query(int64_t row, bool gradient) {
-    const int64_t head = row / a_.seq_q, i = row % a_.seq_q;
-    turn_to(key_head(head));
-    const Vector q = q_[row];
-    const Softmax soft = softmax(q, i);
-    const Line o = output(soft);
-    if (!gradient) return o;
-    const Vector g = grad_o_[row];
-    const auto [delta, delta_error] = delta_of(o.value, g);
-    Line out = zeros();
-    Vector shift(out.value.size()), squares(out.value.size());
-    for (size_t n = 0; n < soft.p.size(); ++n) {
-      const double* k = &keys_[(static_cast<size_t>(soft.first) + n) * q.size()];
-      const double dp = dot(g.data(), value_row(soft.first + static_cast<int64_t>(n)), q.size());
-      const double ds = soft.p[n] * (dp - delta), error = ds_error(soft, n, dp, delta);
-      for (size_t d = 0; d < q.size(); ++d) {
-        out.value[d] += scale_ * ds * k[d];
-        shift[d] += scale_ * soft.p[n] * k[d];
-        squares[d] += error * k[d] * error * k[d];
-      }
-    }
-    for (size_t d = 0; d < q.size(); ++d) {
-      out.tolerance[d] =
-          rounding(out.value[d]) +
-          kSigmas * (scale_ * std::sqrt(squares[d]) + std::fabs(shift[d]) * delta_error);
-    }
-    return out;
+    turn_to(key_head(row / a_.seq_q));
+    const Softmax soft = of_rows(row, 1, gradient)[0];
+    return gradient ? grad_q(soft) : output(soft);
   }
 
-  // The row of grad_k and of grad_v of each key asked for, all of one key head.
-  std::map<int64_t, std::pair<Line, Line>> of_keys(int64_t head, const std::vector<int64_t>& keys) {
+  // The rows of grad_k, or of grad_v, of the keys asked for, all of one key head. Each of its query
+  // heads has a thread.
+  std::map<int64_t, Line> of_keys(int64_t head, const std::vector<int64_t>& keys, bool of_k) {
     turn_to(head);
-    struct Sums {
-      Line k, v;
-      Vector k_head, v_head;  // of one query head: a library may round them before it adds heads
-    };
-    std::map<int64_t, Sums> sums;
-    for (const int64_t key : keys) sums[key] = {zeros(), zeros(), {}, {}};
-    const int64_t batch = head / a_.kv_heads, first_head = head % a_.kv_heads * a_.group();
-    const auto width = static_cast<size_t>(a_.head_dim);
+    const int64_t first = head / a_.kv_heads * a_.heads + head % a_.kv_heads * a_.group();
+    std::vector<std::future<std::vector<Sum>>> heads;
     for (int64_t h = 0; h < a_.group(); ++h) {
-      for (auto& [key, sum] : sums) sum.k_head = sum.v_head = Vector(width);
-      for (int64_t i = 0; i < a_.seq_q; ++i) {
-        const bool seen = std::any_of(keys.begin(), keys.end(), [&](int64_t key) {
-          return key >= a_.first_key(i) && key < a_.last_key(i);
-        });
-        if (!seen) continue;
-        const int64_t row = (batch * a_.heads + first_head + h) * a_.seq_q + i;
-        const Vector q = q_[row], g = grad_o_[row];
-        const Softmax soft = softmax(q, i);
-        const auto [delta, delta_error] = delta_of(output(soft).value, g);
-        for (auto& [key, sum] : sums) {
-          if (key < soft.first || key >= soft.first + static_cast<int64_t>(soft.p.size())) continue;
-          const auto n = static_cast<size_t>(key - soft.first);
-          const double dp = dot(g.data(), value_row(key), width);
-          const double ds = soft.p[n] * (dp - delta);
-          const double k_error = ds_error(soft, n, dp, delta) + soft.p[n] * delta_error;
-          const double v_error = soft.p[n] * soft.error[n];
-          for (size_t d = 0; d < width; ++d) {
-            sum.k_head[d] += scale_ * ds * q[d];
-            sum.v_head[d] += soft.p[n] * g[d];
-            sum.k.tolerance[d] += scale_ * k_error * q[d] * scale_ * k_error * q[d];
-            sum.v.tolerance[d] += v_error * g[d] * v_error * g[d];
-          }
-        }
-      }
-      for (auto& [key, sum] : sums) {
-        for (size_t d = 0; d < width; ++d) {
-          sum.k.value[d] += sum.k_head[d];
-          sum.v.value[d] += sum.v_head[d];
-          const double k_round = rounding(sum.k_head[d]), v_round = rounding(sum.v_head[d]);
-          sum.k.tolerance[d] += k_round * k_round;
-          sum.v.tolerance[d] += v_round * v_round;
-        }
-      }
+      heads.push_back(std::async(h > 0 && dear() ? std::launch::async : std::launch::deferred,
+                                 [=, this, &keys] { return of_head(first + h, keys, of_k); }));
     }
-    std::map<int64_t, std::pair<Line, Line>> out;
-    for (auto& [key, sum] : sums) {
-      for (Line* line : {&sum.k, &sum.v}) {
-        for (size_t d = 0; d < width; ++d) {
-          line->tolerance[d] =
-              rounding(line->value[d]) + kSigmas * std::sqrt(line->tolerance[d]);
-        }
-      }
-      out[key] = {std::move(sum.k), std::move(sum.v)};
+    std::vector<Sum> sums(keys.size(), Sum(width_));
+    for (auto& one : heads) {
+      const std::vector<Sum> found = one.get();
+      for (size_t n = 0; n < keys.size(); ++n) sums[n].add_head(found[n], rounding_);
     }
+    std::map<int64_t, Line> out;
+    for (size_t n = 0; n < keys.size(); ++n) out[keys[n]] = sums[n].line(rounding_);
     return out;
   }
 
  private:
+  // A row of weighted vectors added up, and its errors.
+  struct Sum {
+    explicit Sum(size_t width) : value(width), squares(width), terms(width) {}
+    Vector value;
+    Vector squares;  // of errors
+    Vector terms;    // of what was added, squared
+    double count = 0;
+
+    void add(double weight, double error, const Vector& x) {
+      count += 1;
+      for (size_t d = 0; d < x.size(); ++d) {
+        const double term = weight * x[d], wrong = error * x[d];
+        value[d] += term;
+        terms[d] += term * term;
+        squares[d] += wrong * wrong;
+      }
+    }
+    // The sum of one query head, which a library may round before it adds the next.
+    void add_head(const Sum& head, const Rounding& rounding) {
+      count += head.count;
+      for (size_t d = 0; d < value.size(); ++d) {
+        const double rounded = rounding.of(head.value[d]);
+        value[d] += head.value[d];
+        terms[d] += head.terms[d];
+        squares[d] += head.squares[d] + rounded * rounded;
+      }
+    }
+    Line line(const Rounding& rounding) const {
+      Line out{value, Vector(value.size())};
+      for (size_t d = 0; d < value.size(); ++d) {
+        out.tolerance[d] = rounding.of(value[d]) +
+                           kSigmas * (std::sqrt(squares[d]) + walk(count) * std::sqrt(terms[d]));
+      }
+      return out;
+    }
+  };
+
+  // Whether a thread a head is worth starting.
+  bool dear() const { return a_.visible_pairs() * a_.head_dim > (1 << 22); }
+
+  // What query head `head` (of all batches) adds to the gradients of keys.
+  std::vector<Sum> of_head(int64_t head, const std::vector<int64_t>& keys, bool of_k) const {
+    std::vector<Sum> sums(keys.size(), Sum(width_));
+    const auto step = static_cast<int64_t>(kAtOnce);
+    for (int64_t i = 0; i < a_.seq_q; i += step) {
+      const int64_t count = std::min(step, a_.seq_q - i), last = i + count - 1;
+      const bool seen = std::any_of(keys.begin(), keys.end(), [&](int64_t key) {
+        return key >= a_.first_key(i) && key < a_.last_key(last);
+      });
+      if (!seen) continue;
+      const int64_t row = head * a_.seq_q + i;
+      const auto soft = of_rows(row, count, of_k);
+      for (int64_t r = 0; r < count; ++r) {
+        add(sums, keys, soft[static_cast<size_t>(r)], of_k ? q_[row + r] : grad_o_[row + r], of_k);
+      }
+    }
+    return sums;
+  }
+
+  void add(std::vector<Sum>& sums, const std::vector<int64_t>& keys, const Softmax& soft,
+           const Vector& x, bool of_k) const {
+    for (size_t n = 0; n < keys.size(); ++n) {
+      if (!soft.sees(keys[n])) continue;
+      const auto at = static_cast<size_t>(keys[n] - soft.first);
+      const double p = soft.p[at], error = p_error(soft, at);
+      if (!of_k) {
+        sums[n].add(p, p * error, x);
+      } else {
+        const double ds = p * (soft.dp[at] - soft.delta);
+        sums[n].add(scale_ * ds, scale_ * (ds_error(soft, at) + p * soft.delta_error), x);
+      }
+    }
+  }
+
   const TensorSpec& spec(std::string_view name) const {
     return *std::find_if(specs_.begin(), specs_.end(),
                          [&](const TensorSpec& spec) { return spec.name == name; });
@@ -166,113 +234,127 @@ class Reference {
   int64_t key_head(int64_t query_head) const {
     return query_head / a_.heads * a_.kv_heads + query_head % a_.heads / a_.group();
   }
-  Line zeros() const {
-    const auto width = static_cast<size_t>(a_.head_dim);
-    return {Vector(width), Vector(width)};
-  }
-  const double* value_row(int64_t key) const {
-    return &values_[static_cast<size_t>(key * a_.head_dim)];
-  }
-  static double dot(const double* x, const double* y, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i) sum += x[i] * y[i];
-    return sum;
-  }
+  // Of f32 sums of so many terms, as a share of one term.
+  static double walk(double terms) { return kFloat * std::sqrt(terms); }
 
-  // Makes the keys and values of (batch, key head) `head`: as they are stored, and the keys turned
-  // round, so that the loop over keys runs through memory in order.
+  // Makes the keys and values of (batch, key head) `head`.
   void turn_to(int64_t head) {
     if (head == head_) return;
     head_ = head;
-    const auto width = static_cast<size_t>(a_.head_dim), count = static_cast<size_t>(a_.seq_kv);
-    keys_.assign(width * count, 0);
-    turned_ = values_ = keys_;
-    for (size_t j = 0; j < count; ++j) {
-      const int64_t row = head * a_.seq_kv + static_cast<int64_t>(j);
-      const Vector k = k_[row], v = v_[row];
-      std::copy(k.begin(), k.end(), keys_.begin() + static_cast<ptrdiff_t>(j * width));
-      std::copy(v.begin(), v.end(), values_.begin() + static_cast<ptrdiff_t>(j * width));
-      for (size_t d = 0; d < width; ++d) turned_[d * count + j] = k[d];
+    keys_.clear();
+    values_.clear();
+    for (int64_t j = 0; j < a_.seq_kv; ++j) {
+      const Vector k = k_[head * a_.seq_kv + j], v = v_[head * a_.seq_kv + j];
+      keys_.insert(keys_.end(), k.begin(), k.end());
+      values_.insert(values_.end(), v.begin(), v.end());
     }
+    key_tiles_ = tiled(keys_, width_);
+    value_tiles_ = tiled(values_, width_);
   }
 
-  Softmax softmax(const Vector& q, int64_t i) const {
-    Softmax soft;
-    soft.first = a_.first_key(i);
-    const auto count = static_cast<size_t>(a_.last_key(i) - soft.first);
-    soft.p.resize(count);
-    soft.error.resize(count);
-    for (size_t d = 0; d < q.size(); ++d) {
-      const double* k =
-          &turned_[d * static_cast<size_t>(a_.seq_kv) + static_cast<size_t>(soft.first)];
-      const double weight = q[d] * scale_;
-      for (size_t n = 0; n < count; ++n) soft.p[n] += weight * k[n];
+  // `count` queries at most kAtOnce, rows of q of one head: together they are faster.
+  std::array<Softmax, kAtOnce> of_rows(int64_t row, int64_t count, bool gradient) const {
+    std::array<Vector, kAtOnce> q, g, scores, dp;
+    for (size_t r = 0; r < kAtOnce; ++r) {
+      const int64_t mine = row + std::min(static_cast<int64_t>(r), count - 1);
+      q[r] = q_[mine];
+      if (gradient) g[r] = grad_o_[mine];
     }
-    // A score is a sum of head_dim products, of q and k rounded (scaled, or in TF32), and may be
-    // rounded itself; the exponential of a number far below 0 is less exact than one near it.
-    const double highest = *std::max_element(soft.p.begin(), soft.p.end());
-    const double spread = norm(q) * kKeyDeviation * scale_;
-    const double products =
-        spread * (kFloat * std::sqrt(static_cast<double>(a_.head_dim)) + M_SQRT2 * roundoff_);
-    double sum = 0;
-    for (size_t n = 0; n < count; ++n) {
-      const double score = soft.p[n], below = highest - score;
-      soft.error[n] = products + roundoff_ * (1 + std::fabs(score)) + kFloat * (4 + below);
-      soft.p[n] = std::exp(score - highest);
-      sum += soft.p[n];
-    }
-    for (double& p : soft.p) p /= sum;
-    return soft;
-  }
-
-  Line output(const Softmax& soft) const {
-    Line out = zeros();
-    Vector squares(out.value.size()), terms(out.value.size());
-    for (size_t n = 0; n < soft.p.size(); ++n) {
-      const double* v = value_row(soft.first + static_cast<int64_t>(n));
-      const double p = soft.p[n], error = p * soft.error[n];
-      for (size_t d = 0; d < squares.size(); ++d) {
-        const double pv = p * v[d], ev = error * v[d];
-        out.value[d] += pv;
-        terms[d] += pv * pv;
-        squares[d] += ev * ev;
-      }
-    }
-    const double walk = kFloat * std::sqrt(static_cast<double>(soft.p.size()));
-    for (size_t d = 0; d < squares.size(); ++d) {
-      out.tolerance[d] = rounding(out.value[d]) +
-                         kSigmas * (std::sqrt(squares[d]) + walk * std::sqrt(terms[d]));
+    const int64_t i = row % a_.seq_q;
+    const auto first = static_cast<size_t>(a_.first_key(i)),
+               last = static_cast<size_t>(a_.last_key(i + count - 1));
+    products(key_tiles_, width_, q, first, last, scores);
+    if (gradient) products(value_tiles_, width_, g, first, last, dp);
+    std::array<Softmax, kAtOnce> out;
+    for (int64_t n = 0; n < count; ++n) {
+      const auto r = static_cast<size_t>(n);
+      Softmax& soft = out[r];
+      soft.first = a_.first_key(i + n);
+      const auto from = static_cast<ptrdiff_t>(static_cast<size_t>(soft.first) - first);
+      const auto keys = static_cast<ptrdiff_t>(a_.last_key(i + n) - soft.first);
+      soft.score.assign(scores[r].begin() + from, scores[r].begin() + from + keys);
+      if (gradient) soft.dp.assign(dp[r].begin() + from, dp[r].begin() + from + keys);
+      normalize(soft, q[r], g[r]);
     }
     return out;
   }
 
-  // What storing a value in the dtype may change: of f16, gradients come below its normal numbers.
-  double rounding(double value) const {
-    return roundoff_ * std::fabs(value) + (a_.dtype == DType::f16 ? 0x1p-25 : 0);
-  }
-
-  // The sum of grad_o times o, which every score's gradient of this query subtracts. It is taken
-  // from o as it was stored: its error is common to all keys.
-  std::pair<double, double> delta_of(const Vector& o, const Vector& g) const {
-    double delta = 0, squares = 0;
-    for (size_t d = 0; d < o.size(); ++d) {
-      delta += g[d] * o[d];
-      squares += g[d] * o[d] * g[d] * o[d];
+  void normalize(Softmax& soft, const Vector& q, const Vector& g) const {
+    for (double& score : soft.score) score *= scale_;
+    soft.highest = *std::max_element(soft.score.begin(), soft.score.end());
+    double sum = 0;
+    for (const double score : soft.score) {
+      soft.p.push_back(std::exp(score - soft.highest));
+      sum += soft.p.back();
     }
-    return {delta, (roundoff_ + 4 * kFloat) * std::sqrt(squares)};
+    for (double& p : soft.p) p /= sum;
+    const double reduction = walk(static_cast<double>(width_));
+    soft.products = norm(q) * kKeyDeviation * scale_ * (reduction + M_SQRT2 * roundoff_);
+    if (g.empty()) return;
+    double squares = 0;  // of probabilities: how many keys count
+    for (size_t n = 0; n < soft.p.size(); ++n) {
+      soft.delta += soft.p[n] * soft.dp[n];
+      squares += soft.p[n] * soft.p[n];
+    }
+    // It is taken from o as it was stored, or from the probabilities.
+    const double spread = norm(g) * kValueDeviation;
+    soft.delta_error = (roundoff_ + 4 * kFloat) * spread * std::sqrt(squares);
+    soft.dp_error = spread * (reduction + (a_.dtype == DType::tf32 ? M_SQRT2 * roundoff_ : 0));
   }
 
-  double ds_error(const Softmax& soft, size_t n, double dp, double delta) const {
-    return soft.p[n] * (std::fabs(dp) + std::fabs(delta)) *
-           (soft.error[n] + 2 * roundoff_ + kFloat * std::sqrt(static_cast<double>(a_.head_dim)));
+  // Of a probability, relative to itself. A score is a sum of head_dim products, of q and k rounded
+  // (scaled, or in TF32), and may be rounded itself; the exponential of a number far below 0 is
+  // less exact than one near it.
+  double p_error(const Softmax& soft, size_t n) const {
+    return soft.products + roundoff_ * (1 + std::fabs(soft.score[n])) +
+           kFloat * (4 + soft.highest - soft.score[n]);
+  }
+
+  double ds_error(const Softmax& soft, size_t n) const {
+    return soft.p[n] *
+           ((std::fabs(soft.dp[n]) + std::fabs(soft.delta)) * (p_error(soft, n) + 2 * roundoff_) +
+            soft.dp_error);
+  }
+
+  Line output(const Softmax& soft) const {
+    Sum sum(width_);
+    for (size_t n = 0; n < soft.p.size(); ++n) {
+      sum.add(soft.p[n], soft.p[n] * p_error(soft, n),
+              row_of(values_, soft.first + static_cast<int64_t>(n)));
+    }
+    return sum.line(rounding_);
+  }
+
+  Line grad_q(const Softmax& soft) const {
+    Sum sum(width_);
+    Vector shift(width_);
+    for (size_t n = 0; n < soft.p.size(); ++n) {
+      const Vector k = row_of(keys_, soft.first + static_cast<int64_t>(n));
+      sum.add(scale_ * soft.p[n] * (soft.dp[n] - soft.delta), scale_ * ds_error(soft, n), k);
+      for (size_t d = 0; d < width_; ++d) shift[d] += scale_ * soft.p[n] * k[d];
+    }
+    Line out = sum.line(rounding_);
+    for (size_t d = 0; d < width_; ++d) {
+      out.tolerance[d] += kSigmas * std::fabs(shift[d]) * soft.delta_error;
+    }
+    return out;
+  }
+
+  Vector row_of(const Vector& rows, int64_t row) const {
+    const auto from = rows.begin() + static_cast<ptrdiff_t>(row) * static_cast<ptrdiff_t>(width_);
+    return {from, from + static_cast<ptrdiff_t>(width_)};
   }
 
   Attention a_;
-  double roundoff_, scale_;
+  double roundoff_;
+  Rounding rounding_;
+  double scale_;
+  size_t width_;
   std::vector<TensorSpec> specs_;
   Rows q_, k_, v_, grad_o_;
-  int64_t head_ = -1;  // (batch, key head) that the three below are of
-  Vector keys_, turned_, values_;
+  int64_t head_ = -1;  // (batch, key head) that what follows is of
+  Vector keys_, values_;
+  std::vector<Pair> key_tiles_, value_tiles_;
 };
 
 }  // namespace
@@ -293,8 +375,8 @@ std::vector<Expected> expected(const Attention& a, const InputSource& inputs,
     std::map<int64_t, std::vector<int64_t>> keys_of;
     for (const auto& [row, line] : lines) keys_of[row / a.seq_kv].push_back(row % a.seq_kv);
     for (const auto& [head, keys] : keys_of) {
-      for (auto& [key, both] : reference.of_keys(head, keys)) {
-        lines[head * a.seq_kv + key] = std::move(tensor == "grad_k" ? both.first : both.second);
+      for (auto& [key, line] : reference.of_keys(head, keys, tensor == "grad_k")) {
+        lines[head * a.seq_kv + key] = std::move(line);
       }
     }
   }
