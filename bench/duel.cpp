@@ -190,9 +190,10 @@ Outcome duel(const Workload& work, const Settings& settings, int threads, const 
   const double block_ns = options.block_ms * 1e6;
   uint64_t salt = 1;
   for (int session = 0; session < options.sessions; ++session) {
-    Client client = take(Client::start(BENCH_WORKER, kSeed, kDeadline));
-    const auto prepared =
-        take(client.prepare({.work = work, .settings = settings, .device = "0"}, kDeadline));
+    const std::string worker = options.worker.empty() ? BENCH_WORKER : options.worker;
+    Client client = take(Client::start(worker, kSeed, kDeadline));
+    const auto prepared = take(
+        client.prepare({.work = work, .settings = settings, .device = options.device}, kDeadline));
     if (prepared.unsupported) stop(*prepared.unsupported);
     const Direct direct = make(prepared.copies);
     outcome.direct_kernel = direct.kernel;

@@ -20,6 +20,8 @@ struct Options {
   std::string filter;     // only rows whose name contains it
   int threads = 0;        // 0: all physical cores
   bool small_pages = false;
+  std::string worker;  // the program's path; empty: the cpu worker
+  std::string device = "0";
 
   // --sessions N --rounds N --block-ms N --filter TEXT --threads N --small-pages; exits on anything
   // else.

@@ -9,7 +9,7 @@ namespace {
 
 std::string headline_of(const Row& row) {
   if (const auto* gemm = std::get_if<Gemm>(&row.work)) {
-    return fmt::format("gemm {}", name(gemm->dtype));
+    return fmt::format("gemm {}", operation(*gemm));
   }
   if (const auto* stream = std::get_if<Stream>(&row.work)) {
     const bool big = row.settings.cache == CacheMode::cold && row.settings.threads == 0;

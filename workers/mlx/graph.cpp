@@ -9,15 +9,17 @@
 namespace ridge::mlx_worker {
 namespace {
 
-// What MLX's scalar code does on one core of a CPU: work that would take longer is refused.
+// FLOP/s of MLX's scalar code on one core of a CPU: work that would take longer is refused.
 constexpr double kScalarRate = 4e9;
+constexpr double kQuantisedRate = 2e9;
 constexpr double kMostSeconds = 10;
+constexpr int64_t kKeptBytes = 32 << 20;  // of freed memory: MLX's default on a CPU
 constexpr const char* kScalarNote = "one thread of scalar code: MLX has no other for it on a CPU";
 
 bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
 
-Result<void> worth_waiting_for(double flops, std::string_view what) {
-  const double seconds = flops / kScalarRate;
+Result<void> worth_waiting_for(double flops, std::string_view what, double rate = kScalarRate) {
+  const double seconds = flops / rate;
   if (seconds <= kMostSeconds) return {};
   return Error{
       fmt::format("one call would take about {:.0f} s: MLX's {} on a CPU is one thread of "
@@ -46,7 +48,9 @@ Result<Graph> quantised(const Gemm& gemm, Place place) {
                       "long comes out right",
                       name(gemm.dtype), name(gemm.dtype))};
     }
-    if (auto yes = worth_waiting_for(cost(gemm, {}).model_flops, "quantized_matmul"); !yes) {
+    if (auto yes =
+            worth_waiting_for(cost(gemm, {}).model_flops, "quantized_matmul", kQuantisedRate);
+        !yes) {
       return yes.error();
     }
     graph.notes.emplace_back(kScalarNote);
@@ -134,6 +138,10 @@ Result<Graph> graph_of(const Stream& stream, const Settings& settings, Place pla
       break;
   }
   if (place == Place::cpu) graph.notes.emplace_back(kScalarNote);
+  if (place == Place::cpu && stream.op != Stream::Op::read && stream.bytes > kKeptBytes) {
+    graph.notes.emplace_back(
+        "a result above 32 MiB is fresh memory from the system every time: MLX keeps no more");
+  }
   return graph;
 }
 
