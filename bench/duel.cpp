@@ -192,7 +192,7 @@ Outcome duel(const Workload& work, const Settings& settings, int threads, const 
   for (int session = 0; session < options.sessions; ++session) {
     Client client = take(Client::start(BENCH_WORKER, kSeed, kDeadline));
     const auto prepared =
-        take(client.prepare({.work = work, .settings = settings, .device = "0"}, kDeadline));
+        take(client.prepare({.work = work, .settings = settings, .device = BENCH_DEVICE}, kDeadline));
     if (prepared.unsupported) stop(*prepared.unsupported);
     const Direct direct = make(prepared.copies);
     outcome.direct_kernel = direct.kernel;
@@ -271,7 +271,7 @@ int physical_cores() {
   int cores = 1;
   for (; cores < 4096; ++cores) {
     const auto answer = take(client.supports(
-        {{.work = Stream{.bytes = 4096}, .settings = {.threads = cores + 1}, .device = "0"}},
+        {{.work = Stream{.bytes = 4096}, .settings = {.threads = cores + 1}, .device = BENCH_DEVICE}},
         kDeadline));
     if (answer.at(0)) break;
   }

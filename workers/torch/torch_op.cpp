@@ -230,8 +230,8 @@ void TorchOp::wait() {
 double TorchOp::device_ns() { return device_ns_; }
 
 sdk::OpInfo TorchOp::info() const {
-  sdk::OpInfo info{.kernel = kernel_, .bytes_held = bytes_, .notes = notes_,
-                   .executed_dtype = executed_dtype_};
+  sdk::OpInfo info{
+      .kernel = kernel_, .bytes_held = bytes_, .notes = notes_, .executed_dtype = executed_dtype_};
   if (place_.on_cpu()) {
     info.notes.push_back(fmt::format("threads: {}, OpenMP, kept to as many cores", threads_));
   }
@@ -240,9 +240,8 @@ sdk::OpInfo TorchOp::info() const {
     info.notes.emplace_back("output: allocated by PyTorch in every call, kept");
   }
   if (place_.on_cuda()) {
-    info.notes.push_back(
-        fmt::format("TF32 {}, reductions of f16 and bf16 products in f32",
-                    build_.switches.tf32 ? "on" : "off"));
+    info.notes.push_back(fmt::format("TF32 {}, reductions of f16 and bf16 products in f32",
+                                     build_.switches.tf32 ? "on" : "off"));
     if (const int64_t peak = peak_bytes(place_.device, false); peak >= 0) info.bytes_peak = peak;
   }
   if (!pages_.empty()) info.notes.push_back(pages_);

@@ -90,7 +90,7 @@ sdk::Description TorchWorker::describe() {
   const auto add = [&](const char* name, const std::string& version) {
     if (!version.empty()) description.libraries.emplace_back(name, version);
   };
-  add("mkl", between(config, "Math Kernel Library Version ", " \n"));
+  add("mkl", between(config, "Math Kernel Library Version ", " -\n"));
   add("onednn", between(config, "MKL-DNN v", " \n"));
   add("openmp", between(config, "OpenMP ", " \n"));
   for (size_t i = 0; i < cuda_.gpus.size(); ++i) {
@@ -137,8 +137,8 @@ Result<Place> TorchWorker::place_of(std::string_view device) {
   if (device == "mps" && at::globalContext().hasMPS()) {
     return place(c10::Device(c10::kMPS, 0), nullptr);
   }
-  return Error{fmt::format("no device '{}'{}{}", device, cuda_.why_not.empty() ? "" : ": ",
-                           cuda_.why_not)};
+  return Error{
+      fmt::format("no device '{}'{}{}", device, cuda_.why_not.empty() ? "" : ": ", cuda_.why_not)};
 }
 
 Result<void> TorchWorker::supports(const Workload& work, const Settings& settings,
