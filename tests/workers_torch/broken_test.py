@@ -57,12 +57,12 @@ class Broken(TorchTest):
             self.assertIn(text, everything)
 
     def test_truncated(self):
-        whole = (self.real / "libtorch_cpu.so").open("rb").read(1 << 20)
-        (self.libraries / "libtorch_cpu.so").write_bytes(whole)
-        self.assert_only_torch_is_lost("libtorch_cpu.so", "file too short")
+        with (self.real / "libtorch_cpu.so").open("rb") as whole:
+            (self.libraries / "libtorch_cpu.so").write_bytes(whole.read(1 << 20))
+        self.assert_only_torch_is_lost(f"{self.libraries}/libtorch_cpu.so is cut short: 1 MiB of")
 
     def test_not_a_library(self):
-        (self.libraries / "libtorch_cpu.so").write_text("<html>404 Not Found</html>")
+        (self.libraries / "libtorch_cpu.so").write_text("<p>404 Not Found</p>\n" * 100)
         self.assert_only_torch_is_lost("libtorch_cpu.so", "invalid ELF header")
 
     def test_missing(self):
