@@ -65,6 +65,16 @@ class Broken(TorchTest):
         (self.libraries / "libtorch_cpu.so").write_text("<p>404 Not Found</p>\n" * 100)
         self.assert_only_torch_is_lost("libtorch_cpu.so", "invalid ELF header")
 
+    def test_a_driver_without_libraries_leaves_the_processor(self):
+        """libtorch_cuda.so cannot be opened: that is said, and rows on the processor stand."""
+        (self.libraries / "libtorch_cpu.so").symlink_to(self.real / "libtorch_cpu.so")
+        (self.libraries / "libtorch_cuda.so").unlink(missing_ok=True)
+        self.environment["LD_LIBRARY_PATH"] = os.environ["RIDGE_TEST_FAKE"]
+        rows = [line for line in self.run_both().stdout.splitlines() if "torch:cpu" in line]
+        self.assertTrue(any("FLOPS" in line for line in rows), rows)
+        self.assertIn("cuda refused libtorch_cuda.so cannot be opened: libtorch_cuda.so: cannot open",
+                      self.ridge("list", path=f"{self.workers}").stdout)
+
     def test_missing(self):
         self.assert_only_torch_is_lost("libtorch_cpu.so", "not found here", str(self.libraries))
 

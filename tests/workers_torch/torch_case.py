@@ -18,10 +18,11 @@ class TorchTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="ridge-t-")
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
+        self.environment = {}
 
     def ridge(self, *args, path=str(WORKER.parent)):
         env = {k: v for k, v in os.environ.items() if not k.startswith("RIDGE_")}
-        env.update(RIDGE_WORKER_PATH=path, RIDGE_LOCK=str(self.folder / "lock"))
+        env.update(RIDGE_WORKER_PATH=path, RIDGE_LOCK=str(self.folder / "lock"), **self.environment)
         return subprocess.run([RIDGE, *map(str, args)], env=env, cwd=self.folder, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=500)
 
