@@ -83,6 +83,11 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
   if (!client && lacks_a_library(client.error().message)) {
     if (auto why = explain_missing_libraries(executable)) return Error{*why};
   }
+  if (!client && client.error().message.find("killed by signal") != std::string::npos) {
+    if (auto why = explain_cut_library(executable)) {
+      return Error{client.error().message + ": " + *why};
+    }
+  }
   return client;
 }
 

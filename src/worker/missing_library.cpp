@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <vector>
 
+#include "base/units.h"
 #include "worker/process.h"
 
 namespace ridge {
@@ -75,6 +77,43 @@ void read_all(Process& process, std::string& out, std::string& err) {
   }
 }
 
+void ask_loader(const std::string& executable, std::string& traced, std::string& debug) {
+  auto process = Process::start({executable}, {"LD_TRACE_LOADED_OBJECTS=1", "LD_DEBUG=libs"});
+  if (!process) return;
+  process->close_in();
+  read_all(*process, traced, debug);
+}
+
+uint64_t number_at(const std::string& bytes, size_t at, size_t width) {
+  uint64_t value = 0;
+  for (size_t i = width; i-- > 0;)
+    value = value << 8 | static_cast<unsigned char>(bytes.at(at + i));
+  return value;
+}
+
+// Bytes that the program headers of a 64-bit ELF file reach to (elf(5)); 0 if it is none.
+uint64_t bytes_that_belong(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const auto read = [&](uint64_t at, size_t count) {
+    std::string bytes(count, '\0');
+    in.seekg(static_cast<std::streamoff>(at))
+        .read(bytes.data(), static_cast<std::streamsize>(count));
+    return bytes;
+  };
+  const std::string header = read(0, 64);
+  if (!in || !header.starts_with("\x7f"
+                                 "ELF\2\1"))
+    return 0;
+  const uint64_t table = number_at(header, 32, 8), width = number_at(header, 54, 2);
+  uint64_t end = 0;
+  for (uint64_t i = 0; i < number_at(header, 56, 2); ++i) {
+    const std::string segment = read(table + i * width, 56);
+    if (!in) return table + (i + 1) * width;
+    end = std::max(end, number_at(segment, 8, 8) + number_at(segment, 32, 8));
+  }
+  return end;
+}
+
 }  // namespace
 
 bool lacks_a_library(std::string_view stderr_line) {
@@ -112,12 +151,27 @@ std::optional<std::string> describe_missing_libraries(std::string_view traced,
 }
 
 std::optional<std::string> explain_missing_libraries(const std::string& executable) {
-  auto process = Process::start({executable}, {"LD_TRACE_LOADED_OBJECTS=1", "LD_DEBUG=libs"});
-  if (!process) return std::nullopt;
-  process->close_in();
   std::string traced, debug;
-  read_all(*process, traced, debug);
+  ask_loader(executable, traced, debug);
   return describe_missing_libraries(traced, debug);
+}
+
+std::optional<std::string> explain_cut_library(const std::string& executable) {
+  std::string traced, debug;
+  ask_loader(executable, traced, debug);
+  std::optional<std::string> why;
+  each_line(debug, [&](std::string_view line) {
+    const std::filesystem::path file = between(line, "trying file=", "\n");
+    std::error_code error;
+    const uint64_t size = std::filesystem::file_size(file, error);
+    if (error || why) return;
+    if (const uint64_t belong = bytes_that_belong(file); size < belong) {
+      why = fmt::format("{} is cut short: {} of {}", file.string(),
+                        show_bytes(static_cast<int64_t>(size)),
+                        show_bytes(static_cast<int64_t>(belong)));
+    }
+  });
+  return why;
 }
 
 }  // namespace ridge

@@ -1,6 +1,7 @@
 #include "worker/missing_library.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -33,6 +34,24 @@ TEST(MissingLibrary, WhereItIsFoundTheWorkerSpeaksForItself) {
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", GHOST_LIBRARY_FOLDER}};
   EXPECT_TRUE(holds(error_of_start(GHOST_WORKER), "exited with code 3"));
   EXPECT_FALSE(ridge::explain_missing_libraries(GHOST_WORKER));
+}
+
+TEST(MissingLibrary, ALibraryThatIsCutShortIsNamed) {
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("ridge-cut-" + std::to_string(static_cast<long>(::getpid())));
+  std::filesystem::create_directories(folder);
+  const auto copy = folder / "libridge_ghost.so";
+  std::filesystem::copy_file(std::filesystem::path(GHOST_LIBRARY_FOLDER) / "libridge_ghost.so",
+                             copy, std::filesystem::copy_options::overwrite_existing);
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", folder.string()}};
+  EXPECT_FALSE(ridge::explain_cut_library(GHOST_WORKER)) << "it is whole";
+  std::filesystem::resize_file(copy, 6000);
+  const auto why = ridge::explain_cut_library(GHOST_WORKER);
+  ASSERT_TRUE(why);
+  EXPECT_TRUE(holds(*why, (copy.string() + " is cut short: 5.86 KiB of ").c_str())) << *why;
+  std::filesystem::resize_file(copy, 100);
+  EXPECT_TRUE(ridge::explain_cut_library(GHOST_WORKER)) << "not even its headers are whole";
+  std::filesystem::remove_all(folder);
 }
 
 TEST(MissingLibrary, OnlyTheLoadersOwnLineCounts) {

@@ -93,9 +93,10 @@ Result<void> can(const Alloc&, const Settings& settings, const Place& place) {
   if (settings.form == Form::packed) return Error{"alloc has no packed form"};
   if (settings.graph) return Error{"graph: allocating cannot be recorded"};
   if (!place.on_cuda()) {
-    return Error{fmt::format("memory on {} is the operating system's, not PyTorch's: the cpu worker "
-                             "measures it",
-                             place.device.str())};
+    return Error{
+        fmt::format("memory on {} is the operating system's, not PyTorch's: the cpu worker "
+                    "measures it",
+                    place.device.str())};
   }
   return {};
 }

@@ -70,9 +70,8 @@ Plan plan_of(const Attention& a, const Settings& settings, const Place& place) {
   const c10::WarningUtils::WarningHandlerGuard guard(&reasons);
   const auto choose = [&](int64_t kv_heads) {
     const at::Tensor k = empty(kv_heads, a.seq_kv);
-    return static_cast<at::SDPBackend>(
-        at::_fused_sdp_choice(empty(a.heads, a.seq_q), k, k, mask, 0.0, plan.causal, std::nullopt,
-                              kv_heads != a.heads));
+    return static_cast<at::SDPBackend>(at::_fused_sdp_choice(
+        empty(a.heads, a.seq_q), k, k, mask, 0.0, plan.causal, std::nullopt, kv_heads != a.heads));
   };
   const auto refused = [&] {
     return plan.kernel == at::SDPBackend::error ||
@@ -105,7 +104,8 @@ class AttentionOp : public TorchOp {
     kernel_ = fmt::format("scaled_dot_product_attention: {}{}", name_of(plan.kernel),
                           backward ? ", by autograd" : "");
     if (backward) {
-      for (size_t i = 0; i < 3; ++i) grads_[i] = index_of(std::array{"grad_q", "grad_k", "grad_v"}[i]);
+      for (size_t i = 0; i < 3; ++i)
+        grads_[i] = index_of(std::array{"grad_q", "grad_k", "grad_v"}[i]);
       notes_.emplace_back("forward pass: made before the clock starts, its graph kept");
     } else {
       o_ = index_of("o");
@@ -196,9 +196,10 @@ Result<void> can(const Attention& a, const Settings& settings, const Place& plac
   const bool known = backend.empty() || backend == "flash" || backend == "math" ||
                      (place.on_cuda() && (backend == "efficient" || backend == "cudnn"));
   if (!known) {
-    return Error{fmt::format("no backend '{}': PyTorch has {} on {}", backend,
-                             place.on_cuda() ? "flash, efficient, cudnn and math" : "flash and math",
-                             place.device.str())};
+    return Error{
+        fmt::format("no backend '{}': PyTorch has {} on {}", backend,
+                    place.on_cuda() ? "flash, efficient, cudnn and math" : "flash and math",
+                    place.device.str())};
   }
   if (a.dtype == DType::tf32 && !place.on_cuda()) {
     return Error{fmt::format("PyTorch has no tf32 on {}", place.device.str())};

@@ -59,7 +59,8 @@ Result<void> can(const ConvStack& stack, const Settings& settings, const Place&)
     return Error{"eager PyTorch takes weights as they are: it has no packed form"};
   }
   if (stack.dtype == DType::int8) {
-    return Error{"PyTorch's conv2d takes no int8: quantized convolutions are another library's ops"};
+    return Error{
+        "PyTorch's conv2d takes no int8: quantized convolutions are another library's ops"};
   }
   return {};
 }

@@ -7,6 +7,7 @@ namespace ridge::torch {
 namespace {
 
 // Of cuda.h, the driver's interface, which has not changed since CUDA 3.2.
+constexpr int kNoDevice = 100;
 constexpr int kL2CacheSize = 38, kCapabilityMajor = 75, kCapabilityMinor = 76;
 
 class Driver {
@@ -54,7 +55,9 @@ Cuda open_cuda() {
   const Driver driver;
   if (!driver.found()) return cuda;
   int count = 0, version = 0;
-  if (const int code = driver.call("cuInit", 0u); code != 0) {
+  const int code = driver.call("cuInit", 0u);
+  if (code == kNoDevice) return cuda;
+  if (code != 0) {
     cuda.why_not = fmt::format("the NVIDIA driver does not start (cuInit: {})", code);
     return cuda;
   }

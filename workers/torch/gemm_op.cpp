@@ -16,8 +16,8 @@ class GemmOp : public TorchOp {
       : TorchOp(task, place, {.switches = {.tf32 = gemm.dtype == DType::tf32}}), gemm_(gemm) {
     for (int64_t copy = 0; copy < task.copies; ++copy) {
       const at::Tensor& b = tensor("b", copy);
-      copies_.push_back({tensor("a", copy), gemm.layout == Gemm::Layout::nt ? b.t() : b,
-                         tensor("c", copy)});
+      copies_.push_back(
+          {tensor("a", copy), gemm.layout == Gemm::Layout::nt ? b.t() : b, tensor("c", copy)});
     }
     widens_ = gemm.dtype != DType::int8 && gemm.dtype != DType::fp8 &&
               scalar_type(gemm.output_dtype()) != scalar_type(gemm.dtype);
@@ -89,9 +89,10 @@ Result<void> can(const Gemm& gemm, const Settings& settings, const Place& place)
   if (scalar_type(out) != scalar_type(gemm.dtype)) {
     const bool half = gemm.dtype == DType::bf16 || gemm.dtype == DType::f16;
     if (!place.on_cuda() || !half || out != DType::f32) {
-      return Error{fmt::format("PyTorch's mm on {} gives no {} from {}: a conversion after it would "
-                               "be another operation",
-                               place.device.str(), name(out), name(gemm.dtype))};
+      return Error{
+          fmt::format("PyTorch's mm on {} gives no {} from {}: a conversion after it would "
+                      "be another operation",
+                      place.device.str(), name(out), name(gemm.dtype))};
     }
   }
   return {};

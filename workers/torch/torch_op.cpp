@@ -9,7 +9,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -188,7 +188,8 @@ std::vector<double> TorchOp::read(std::string_view name, int64_t copy,
   if (!place_.on_cpu()) {
     int64_t last = 0;
     for (int64_t d = 0; d < whole.dim(); ++d) last += (whole.size(d) - 1) * whole.stride(d);
-    const at::Tensor line = at::as_strided(whole.detach(), {last + 1}, {1}, whole.storage_offset());
+    at::Tensor line = at::as_strided(whole.detach(), {last + 1}, {1}, whole.storage_offset());
+    if (spec.dtype == DType::fp8) line = line.view(at::kByte);  // which gathers cannot take
     picked = line.index_select(0, at::tensor(offsets, at::kLong).to(place_.device)).cpu();
     array = picked.data_ptr();
     for (size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<int64_t>(i);
@@ -221,7 +222,8 @@ void TorchOp::wait() {
   if (end_ && started_) {
     end_->record(*stream_);
     end_->synchronize();
-    device_ns_ = begin_->elapsedTime(*end_) * 1e6;
+    // Two events within one tick of their clock: no op takes no time.
+    device_ns_ = std::max(begin_->elapsedTime(*end_) * 1e6, 1.0);
   }
   synchronize();
   started_ = false;
@@ -230,8 +232,8 @@ void TorchOp::wait() {
 double TorchOp::device_ns() { return device_ns_; }
 
 sdk::OpInfo TorchOp::info() const {
-  sdk::OpInfo info{.kernel = kernel_, .bytes_held = bytes_, .notes = notes_,
-                   .executed_dtype = executed_dtype_};
+  sdk::OpInfo info{
+      .kernel = kernel_, .bytes_held = bytes_, .notes = notes_, .executed_dtype = executed_dtype_};
   if (place_.on_cpu()) {
     info.notes.push_back(fmt::format("threads: {}, OpenMP, kept to as many cores", threads_));
   }
@@ -240,9 +242,8 @@ sdk::OpInfo TorchOp::info() const {
     info.notes.emplace_back("output: allocated by PyTorch in every call, kept");
   }
   if (place_.on_cuda()) {
-    info.notes.push_back(
-        fmt::format("TF32 {}, reductions of f16 and bf16 products in f32",
-                    build_.switches.tf32 ? "on" : "off"));
+    info.notes.push_back(fmt::format("TF32 {}, reductions of f16 and bf16 products in f32",
+                                     build_.switches.tf32 ? "on" : "off"));
     if (const int64_t peak = peak_bytes(place_.device, false); peak >= 0) info.bytes_peak = peak;
   }
   if (!pages_.empty()) info.notes.push_back(pages_);

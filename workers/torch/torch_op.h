@@ -52,7 +52,7 @@ class TorchOp : public sdk::Op {
   // Sets an output that the library allocated: no copy is made of it.
   void give(size_t index, int64_t copy, at::Tensor value);
   size_t index_of(std::string_view name) const;  // throws for an unknown one
-  void synchronize();  // returns when all that was started is done
+  void synchronize();                            // returns when all that was started is done
 
   const sdk::Task& task() const { return task_; }
   const Place& place() const { return place_; }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <stdexcept>
 
 #include "ops.h"
 #include "torch_op.h"
@@ -29,6 +30,16 @@ std::string first_line(const c10::Error& error) {
   return what.substr(0, what.find('\n'));
 }
 
+// Calls into an op, whose errors become one line: PyTorch's own bring a stack trace along.
+template <class Call>
+auto plainly(Call call) try {
+  return call();
+} catch (const c10::OutOfMemoryError&) {
+  throw std::bad_alloc();
+} catch (const c10::Error& error) {
+  throw std::runtime_error("PyTorch: " + first_line(error));
+}
+
 // An op that tells the worker when it goes.
 class Counted : public sdk::Op {
  public:
@@ -40,13 +51,19 @@ class Counted : public sdk::Op {
     op_.reset();
     if (--live_ == 0 && arena_) arena_->reset();
   }
-  void fill(const InputSource& inputs) override { op_->fill(inputs); }
+  void fill(const InputSource& inputs) override {
+    plainly([&] { op_->fill(inputs); });
+  }
   std::vector<double> read(std::string_view tensor, int64_t copy,
                            std::span<const int64_t> elements) override {
-    return op_->read(tensor, copy, elements);
+    return plainly([&] { return op_->read(tensor, copy, elements); });
   }
-  void run(int64_t copy) override { op_->run(copy); }
-  void wait() override { op_->wait(); }
+  void run(int64_t copy) override {
+    plainly([&] { op_->run(copy); });
+  }
+  void wait() override {
+    plainly([&] { op_->wait(); });
+  }
   double device_ns() override { return op_->device_ns(); }
   sdk::OpInfo info() const override { return op_->info(); }
 
@@ -90,7 +107,7 @@ sdk::Description TorchWorker::describe() {
   const auto add = [&](const char* name, const std::string& version) {
     if (!version.empty()) description.libraries.emplace_back(name, version);
   };
-  add("mkl", between(config, "Math Kernel Library Version ", " \n"));
+  add("mkl", between(config, "Math Kernel Library Version ", " -\n"));
   add("onednn", between(config, "MKL-DNN v", " \n"));
   add("openmp", between(config, "OpenMP ", " \n"));
   for (size_t i = 0; i < cuda_.gpus.size(); ++i) {
@@ -132,13 +149,14 @@ Result<Place> TorchWorker::place_of(std::string_view device) {
   for (size_t i = 0; i < cuda_.gpus.size(); ++i) {
     if (device != fmt::format("cuda:{}", i)) continue;
     at::globalContext().lazyInitDevice(c10::kCUDA);
+    cuda_in_use_ = true;
     return place(c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(i)), &cuda_.gpus[i]);
   }
   if (device == "mps" && at::globalContext().hasMPS()) {
     return place(c10::Device(c10::kMPS, 0), nullptr);
   }
-  return Error{fmt::format("no device '{}'{}{}", device, cuda_.why_not.empty() ? "" : ": ",
-                           cuda_.why_not)};
+  return Error{
+      fmt::format("no device '{}'{}{}", device, cuda_.why_not.empty() ? "" : ": ", cuda_.why_not)};
 }
 
 Result<void> TorchWorker::supports(const Workload& work, const Settings& settings,
@@ -196,7 +214,7 @@ Result<std::unique_ptr<sdk::Op>> TorchWorker::prepare(const sdk::Task& task) try
 
 void TorchWorker::park() {
   host_.park();
-  for (size_t i = 0; i < cuda_.gpus.size(); ++i) {
+  for (size_t i = 0; cuda_in_use_ && i < cuda_.gpus.size(); ++i) {
     give_back(c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(i)));
   }
   // The memory of prepared ops stays: they go on after.

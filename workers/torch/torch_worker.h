@@ -25,6 +25,7 @@ class TorchWorker : public sdk::Worker {
 
   Host host_;
   Cuda cuda_;
+  bool cuda_in_use_ = false;
   Switches open_;
   std::unique_ptr<sdk::Arena> arena_;
   int64_t live_ops_ = 0;  // the arena is reset when the last is gone
