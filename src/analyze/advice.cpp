@@ -72,6 +72,8 @@ std::string Adviser::faster_way(const Run& run, const Row& row, const std::strin
       its.threads == 0 ? "all cores"
                        : fmt::format("{} thread{}", its.threads, its.threads == 1 ? "" : "s"));
   add(its.timing != own.timing, fmt::format("{} calls", name(its.timing)));
+  add(its.backend != own.backend,
+      its.backend.empty() ? "the library's own choice of backend" : "backend " + its.backend);
   add(its.graph != own.graph, its.graph ? "a recorded graph" : "no graph");
   if (how.empty()) return "";
   return fmt::format("{}: ×{:.2g} here", how, gain);
@@ -115,7 +117,10 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
   if (!placement.bound()) {
     if (out.empty()) {
       const bool few_rows = product && batch_of(row) > 0 && batch_of(row) <= kFewRows;
-      if (few_rows) {
+      const auto* attention = std::get_if<Attention>(&row.work);
+      if (attention && !is_fused(row.settings)) {
+        out.push_back("a fused kernel: the score matrix goes through memory");
+      } else if (few_rows) {
         out.push_back("a kernel made for few rows: nothing measured here is faster");
       } else if (product) {
         out.push_back("another library, form or blocking: nothing measured here is faster");
@@ -157,6 +162,10 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
         } else {
           out.push_back("fewer bytes, or fewer passes over them");
         }
+        break;
+      }
+      if (std::holds_alternative<Attention>(row.work)) {
+        out.push_back("fewer bytes: keys and values of fewer bits, or fewer key heads");
         break;
       }
       const auto compute =

@@ -98,12 +98,14 @@ bool believable(const Row& row) {
 }
 
 std::optional<std::string> product_dtype(const Row& row) {
-  const bool product = std::holds_alternative<Gemm>(row.work) ||
-                       std::holds_alternative<ConvStack>(row.work) ||
-                       std::holds_alternative<Sustained>(row.work);
+  const bool product =
+      std::holds_alternative<Gemm>(row.work) || std::holds_alternative<Attention>(row.work) ||
+      std::holds_alternative<ConvStack>(row.work) || std::holds_alternative<Sustained>(row.work);
   if (!product || !usable(row.cost.executed_flops)) return std::nullopt;
-  return row.executed_dtype.value_or(operation(row.work));
+  return row.executed_dtype.value_or(dtype_or_operation(row.work));
 }
+
+bool shows_roofs(const Row& row) { return !std::holds_alternative<Attention>(row.work); }
 
 std::optional<std::string> memory_operation(const Row& row) {
   if (const auto* set = std::get_if<WorkingSet>(&row.work)) {
@@ -116,6 +118,10 @@ std::optional<std::string> memory_operation(const Row& row) {
 
 Traffic least_traffic(const Row& row) {
   Traffic traffic{row.cost.bytes_read, row.cost.bytes_written};
+  if (std::holds_alternative<Attention>(row.work)) {
+    const Cost tensors_once = cost(row.work, {});
+    return {tensors_once.bytes_read, tensors_once.bytes_written};
+  }
   if (std::holds_alternative<ConvStack>(row.work)) {
     traffic = {};
     for (const TensorSpec& tensor : tensors(row.work)) {

@@ -18,11 +18,15 @@ bool believable(const Row& row);
 
 // The element type that its products ran in; nullopt: it is no product.
 std::optional<std::string> product_dtype(const Row& row);
+// Whether products of its sort say what the device can do. Attention does not: what it counts as
+// executed is what its way is supposed to do, and may be left out by a clever kernel.
+bool shows_roofs(const Row& row);
 // "read", "write", "copy" or "triad"; nullopt: it does not move memory for its own sake.
 std::optional<std::string> memory_operation(const Row& row);
 
 // The least bytes that an op moves out of and into the level where its tensors lie. Layers of a
-// stack hand theirs on in a cache if they can: inputs, weights and results count once.
+// stack hand theirs on in a cache if they can: inputs, weights and results count once. So may
+// attention its score matrix.
 struct Traffic {
   double read = 0, written = 0;
   double bytes() const { return read + written; }

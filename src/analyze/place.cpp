@@ -91,7 +91,7 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
           "no roof of {} products{}: measure one with --work '{{\"kind\": \"gemm\", \"dtype\": "
           "\"{}\", \"m\": 2048, \"n\": 2048, \"k\": 2048{}}}'",
           *dtype, threads ? fmt::format(" with {} thread{}", threads, threads == 1 ? "" : "s") : "",
-          operation(row.work),
+          dtype_or_operation(row.work),
           threads ? fmt::format(", \"settings\": {{\"threads\": {}}}", threads) : "");
       return out;
     }

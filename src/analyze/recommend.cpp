@@ -38,6 +38,7 @@ std::string describe(const Member& m, bool with_machine) {
       with_machine ? place_of(m) : fmt::format("{}:{}", m.row->worker, m.row->device);
   std::string text = dtype.empty() ? place : fmt::format("{} on {}", dtype, place);
   if (m.row->settings.form == Form::packed) text += ", packed";
+  if (!m.row->settings.backend.empty()) text += ", " + m.row->settings.backend;
   if (m.row->settings.threads > 0) text += fmt::format(", {} threads", m.row->settings.threads);
   return text;
 }

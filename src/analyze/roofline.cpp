@@ -41,7 +41,7 @@ void add_memory(const Run& run, Roofline& out) {
     auto op = memory_operation(row);
     // A product that reads nearly only shows how fast memory is read. In a cache it proves nothing:
     // its operands may come from a nearer one.
-    const bool product = product_dtype(row).has_value();
+    const bool product = product_dtype(row).has_value() && shows_roofs(row);
     if (product && traffic.reads_only() && row.settings.cache == CacheMode::cold) op = "read";
     if (!op) continue;
     const std::string device = physical_device(run.header, row.worker, row.device);
@@ -135,7 +135,7 @@ void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
   for (const Run* run : runs) {
     for (const Row& row : run->rows) {
       const auto dtype = product_dtype(row);
-      if (!dtype || !believable(row)) continue;
+      if (!dtype || !shows_roofs(row) || !believable(row)) continue;
       const std::string device = physical_device(run->header, row.worker, row.device);
       const int threads = threads_of(run->header, device, row.settings);
       const stats::Estimate time = time_of(row);

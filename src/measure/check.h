@@ -17,7 +17,8 @@ struct CheckRequest {
 };
 
 // Reads outputs from the worker and compares them with the float64 reference, whose inputs are
-// recomputed from the generator. Adds to `outcome`; once wrong it stays wrong. The returned value
+// recomputed from the generator. A wrong f32 answer whose error is that of TF32 or bf16 products is
+// said to be that. Adds to `outcome`; once wrong it stays wrong. The returned value
 // is how long the one run took (ns), if there was one. An Error is the worker's, not a wrong
 // answer.
 Result<std::optional<double>> check_outputs(Client& client, const Workload& work,

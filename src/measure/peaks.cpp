@@ -49,9 +49,7 @@ void hold_against_peak(const PlannedRow& planned, Row& row) {
   const Ceilings& ceilings = *planned.ceilings;
   const double rate = row.rate.ci_low.value_or(*row.rate.value);
   if (row.rate.unit == RateUnit::flop_per_s) {
-    const auto asked = dtype_of(row.work);
-    const std::string dtype =
-        row.executed_dtype.value_or(std::string(asked ? name(*asked) : operation(row.work)));
+    const std::string dtype = row.executed_dtype.value_or(dtype_or_operation(row.work));
     std::optional<double> sampled_hz;  // telemetry's clocks are the processor's
     if (ceilings.processor && row.telemetry.clock_max_mhz) {
       sampled_hz = *row.telemetry.clock_max_mhz * 1e6;

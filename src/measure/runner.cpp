@@ -269,6 +269,21 @@ Schedule Runner::further_rounds(int session) {
   return rounds_schedule(chosen, 1, session, plan_.effort.seed);
 }
 
+// Rows of the same work and settings, on whichever worker and device.
+std::vector<std::vector<size_t>> Runner::by_work(const std::vector<size_t>& rows) const {
+  std::map<std::string, size_t> index;
+  std::vector<std::vector<size_t>> groups;
+  for (const size_t row : rows) {
+    const PlannedRow& planned = plan_.rows[row];
+    const auto [at, added] =
+        index.emplace(fmt::format("{}/{}", work_key(planned.work), settings_key(planned.settings)),
+                      groups.size());
+    if (added) groups.emplace_back();
+    groups[at->second].push_back(row);
+  }
+  return groups;
+}
+
 // Wakes the clocks up and shares the time by what the canaries tell of the machine.
 void Runner::prepare_to_run(bool canaries_between_rounds) {
   find_canaries();
@@ -302,7 +317,7 @@ RunTotals Runner::run() {
     sing(session);
     if (session > 0) share_what_is_left(base_seconds(plan_.effort), plan_.effort.rounds - session);
     std::erase_if(in_rounds, [&](size_t row) { return plan_.rows[row].rounds <= session; });
-    going = follow(rounds_schedule(in_rounds, 1, session, plan_.effort.seed));
+    going = follow(grouped_round(by_work(in_rounds), session, plan_.effort.seed));
   }
   while (going) {
     const Schedule more = further_rounds(session);

@@ -36,7 +36,8 @@ class Runner {
  public:
   Runner(Plan& plan, Listener listener, std::function<bool()> interrupted);
 
-  // The standard order: rounds_schedule over all rows, with canaries between the rounds.
+  // The standard order: grouped_round over all rows, the same work on different workers in turn,
+  // with canaries between the rounds.
   RunTotals run();
   // Another order of steps, without canaries or further rounds; the caller has set how long each
   // row's rounds take.
@@ -66,6 +67,7 @@ class Runner {
   int64_t ops_per_sample(size_t row) const;
   void share_what_is_left(double seconds, int rounds);
   std::vector<size_t> winners() const;
+  std::vector<std::vector<size_t>> by_work(const std::vector<size_t>& rows) const;
   Schedule further_rounds(int session);
   Row row_of(size_t index) const;
   void tell(const std::string& now);

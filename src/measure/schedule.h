@@ -18,6 +18,11 @@ using Schedule = std::vector<Step>;
 Schedule rounds_schedule(const std::vector<size_t>& rows, int rounds, int first_session,
                          uint64_t seed);
 
+// One round of rows that come in groups: the same work on different workers. A group's rows follow
+// each other, so that a machine that drifts treats them alike; groups and the order within each are
+// shuffled anew for each session.
+Schedule grouped_round(const std::vector<std::vector<size_t>>& groups, int session, uint64_t seed);
+
 // Two rows that are compared with each other, as indices into the plan; never of one worker.
 struct RowPair {
   size_t a = 0, b = 0;

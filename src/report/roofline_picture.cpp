@@ -311,7 +311,7 @@ RooflinePoint roofline_point(const Row& row, const std::string& physical_device)
   RooflinePoint point{.key = row.row_key(),
                       .device = physical_device,
                       .threads = row.settings.threads,
-                      .operation = operation(row.work)};
+                      .operation = dtype_or_operation(row.work)};
   const double bytes = row.cost.bytes_read + row.cost.bytes_written;
   if (row.status != Status::ok || !row.time.median_ns || !(*row.time.median_ns > 0) ||
       !(bytes > 0)) {

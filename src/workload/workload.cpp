@@ -125,6 +125,26 @@ std::optional<DType> dtype_of(const Workload& work) {
   return found;
 }
 
+std::optional<Workload> with_dtype(Workload work, DType dtype) {
+  bool found = false;
+  const auto put = [&](std::string_view key, auto& value, std::string_view) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, DType>) {
+      if (key != "dtype") return;
+      value = dtype;
+      found = true;
+    }
+  };
+  std::visit([&](auto& w) { w.fields(w, put); }, work);
+  const bool valid = std::visit([](const auto& w) { return validate(w).ok(); }, work);
+  if (!found || !valid) return std::nullopt;
+  return work;
+}
+
+std::string dtype_or_operation(const Workload& work) {
+  const auto dtype = dtype_of(work);
+  return dtype ? std::string(name(*dtype)) : operation(work);
+}
+
 std::string work_key(const Workload& work) {
   return std::visit([](const auto& w) { return work_key(w); }, work);
 }

@@ -41,6 +41,10 @@ std::string row_key(const Workload& work, const Settings& settings, std::string_
 
 // The element type of the work's operands; nullopt where a kind has none to choose (stream).
 std::optional<DType> dtype_of(const Workload& work);
+// The same work in another element type; nullopt where it has none, or not this one.
+std::optional<Workload> with_dtype(Workload work, DType dtype);
+// dtype_of, or what else it is: "bf16", "copy". A peak or a roof is asked for by it.
+std::string dtype_or_operation(const Workload& work);
 // What a kind's works have to share to be held against the same best: "bf16", "copy".
 std::string operation(const Workload& work);
 // What rows have to share for one of them to be called the best: kind, operation, cache, threads.

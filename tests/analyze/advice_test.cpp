@@ -58,6 +58,26 @@ TEST_F(Advice, OfADecodeProductSaysHowLargeABatchIsFree) {
   expect("up to 20 rows in place of 1");
 }
 
+TEST_F(Advice, OfAttentionIsAFusedKernelOrFewerBytes) {
+  const Attention prefill{.dtype = DType::bf16,
+                          .heads = 32,
+                          .kv_heads = 8,
+                          .seq_q = 2048,
+                          .seq_kv = 2048,
+                          .head_dim = 128};
+  add(prefill, {.backend = "unfused"}, 1e9);
+  expect("a fused kernel: the score matrix goes through memory");
+  add(prefill, {}, 5e8);
+  add(prefill, {.backend = "math"}, 1e9);
+  expect("the library's own choice of backend: ×2 here");
+
+  Attention decode = prefill;
+  decode.seq_q = 1;
+  decode.seq_kv = 65536;
+  add(decode, {}, memory_ns(machine_, decode, {}) / 0.95);
+  expect("keys and values of fewer bits");
+}
+
 TEST_F(Advice, OfAStreamNamesStoresThatBypassTheCaches) {
   const Stream plain{.op = Stream::Op::write, .bytes = 64 << 20};
   Stream nt = plain;

@@ -119,6 +119,80 @@ TEST(Roofline, ClassifiesRowsOfHundredsOfMachines) {
   GTEST_LOG_(INFO) << good << " of " << all << " classified right";
 }
 
+Attention attention_of(int64_t seq_q, int64_t seq_kv, Attention::Pass pass) {
+  return {.dtype = DType::bf16,
+          .heads = 32,
+          .kv_heads = 8,
+          .seq_q = seq_q,
+          .seq_kv = seq_kv,
+          .head_dim = 128,
+          .mask = Attention::Mask::causal,
+          .pass = pass};
+}
+
+TEST(Roofline, AttentionStandsUnderTheProductsOfItsDtype) {
+  const simulated::Machine machine{.noise = 0.001};
+  ridge::Run run = run_of();
+  add_roofs(run, machine);
+  const Roofline roofs = roofline({&run});
+  const double bf16 = simulated::flops_of(machine, DType::bf16);
+  const auto share_of = [&](const Attention& a, const Settings& settings, double ns,
+                            const std::string& bound) {
+    SCOPED_TRACE(row_key(a, settings, "cpu", "0"));
+    const Row row = row_of(a, settings, ns, machine, 77);
+    const Placement found = place(roofs, run, row);
+    EXPECT_EQ(bound_of(found), bound);
+    return found.limits.empty() ? 0 : found.limits.front().share;
+  };
+  // Fused forward: 4·32·128 FLOP a visible pair.
+  const double pairs = 2048.0 * 2049 / 2, forward = 4 * 32 * 128 * pairs;
+  const Attention prefill = attention_of(2048, 2048, Attention::Pass::fwd);
+  EXPECT_NEAR(share_of(prefill, {}, forward * 1e9 / bf16 / 0.9, "compute bf16"), 0.9, 0.01);
+  EXPECT_NEAR(share_of(prefill, {}, forward * 1e9 / bf16 / 0.3, "none"), 0.3, 0.01);
+  // Backward computes the scores once more.
+  const Attention backward = attention_of(2048, 2048, Attention::Pass::bwd);
+  EXPECT_NEAR(share_of(backward, {}, 2.5 * forward * 1e9 / bf16 / 0.9, "compute bf16"), 0.9, 0.01);
+  // Unfused computes what the mask hides, too.
+  const double all = 4 * 32 * 128 * 2048.0 * 2048;
+  EXPECT_NEAR(share_of(prefill, {.backend = "unfused"}, all * 1e9 / bf16 / 0.8, "compute bf16"),
+              0.8, 0.01);
+  // One query: its keys and values are read once, 8 heads of 128.
+  const Attention decode = attention_of(1, 65536, Attention::Pass::fwd);
+  const double bytes = 2 * 65536.0 * 8 * 128 * 2;
+  EXPECT_NEAR(share_of(decode, {}, bytes * 1e9 / machine.read / 0.9, "memory read"), 0.9, 0.01);
+}
+
+// What attention counts as executed may have been left out: it makes no roof, and needs a
+// product's.
+TEST(Roofline, AttentionMakesNoRoof) {
+  const simulated::Machine machine;
+  ridge::Run run = run_of();
+  const Attention a = attention_of(2048, 2048, Attention::Pass::bwd);
+  run.rows.push_back(row_of(a, {}, 1e6, machine, 1));
+  const Roofline alone = roofline({&run});
+  EXPECT_TRUE(alone.roofs.empty());
+  const Placement found = place(alone, run, run.rows[0]);
+  EXPECT_NE(found.refused.find("no roof of bf16 products"), std::string::npos) << found.refused;
+  EXPECT_NE(found.refused.find("\"dtype\": \"bf16\", \"m\""), std::string::npos) << found.refused;
+
+  add_roofs(run, machine);
+  run.rows.push_back(row_of(a, {.backend = "fast"}, 1, machine, 2));
+  for (const Roof& roof : roofline({&run}).roofs) {
+    EXPECT_EQ(roof.from.find("attention"), std::string::npos) << roof.from;
+  }
+}
+
+TEST(Roofline, DecodeAndPrefillAreNotHeldAgainstEachOther) {
+  const auto group = [](int64_t queries, Attention::Pass pass) {
+    return group_key(attention_of(queries, 4096, pass), {});
+  };
+  const auto fwd = Attention::Pass::fwd, bwd = Attention::Pass::bwd;
+  EXPECT_NE(group(1, fwd), group(4096, fwd));
+  EXPECT_NE(group(4096, bwd), group(4096, fwd));
+  EXPECT_EQ(group(1, fwd), group(8, fwd));
+  EXPECT_EQ(group(512, fwd), group(4096, fwd));
+}
+
 TEST(Roofline, SharesDoNotChangeWhenAllTimesAreScaled) {
   for (int number = 0; number < 100; ++number) {
     const TensorKey key = tensor_key(12, static_cast<uint64_t>(number), 0, "machine");

@@ -96,6 +96,19 @@ TEST(Cheat, LessPrecision) {
   }
 }
 
+// The reason names the switch, also where only some elements are looked at.
+TEST(Cheat, LowerPrecisionIsNamed) {
+  for (const auto& work : {gemm(64, 64, 64), gemm(256, 128, 512)}) {
+    expect_incorrect(visit("tf32", work), "the error is that of TF32 products, not of f32");
+    expect_incorrect(visit("bf16", work), "the error is that of bf16 products, not of f32");
+    for (const std::string mode : {"transpose", "zero-fill", "last-column"}) {
+      const Row row = visit(mode, work);
+      EXPECT_EQ(row.status, Status::incorrect);
+      EXPECT_EQ(row.reason.find("the error is that of"), std::string::npos) << row.reason;
+    }
+  }
+}
+
 // `cold` claimed, with operands that never leave the cache.
 TEST(Cheat, WarmOperandsCalledCold) {
   expect_incorrect(visit("one-copy", gemm(64, 64, 64)), "of copy ");

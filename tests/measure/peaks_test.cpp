@@ -64,6 +64,15 @@ Row at_rate(const PlannedRow& row, double rate, const std::vector<double>& facto
   return assemble(row, "torch", {}, rounds, std::nullopt);
 }
 
+const Workload kBackward = Attention{.dtype = DType::bf16,
+                                     .batch = 4,
+                                     .heads = 32,
+                                     .kv_heads = 8,
+                                     .seq_q = 4096,
+                                     .seq_kv = 4096,
+                                     .head_dim = 128,
+                                     .pass = Attention::Pass::bwd};
+
 void expect_refused(const Row& row, const std::vector<std::string>& says) {
   EXPECT_EQ(row.status, Status::incorrect);
   EXPECT_TRUE(row.has(Flag::above_peak));
@@ -77,6 +86,16 @@ void expect_kept(const Row& row) {
   EXPECT_EQ(row.status, Status::ok) << row.reason;
   EXPECT_FALSE(row.has(Flag::above_peak));
   EXPECT_TRUE(row.rate.value);
+}
+
+// Of attention as of a product, forward and backward, prefill and decode.
+TEST(Peaks, AttentionIsHeldAgainstThePeakOfItsDtype) {
+  expect_refused(at_rate(planned(kBackward), 2e15), {"H100 SXM", "bf16"});
+  EXPECT_EQ(at_rate(planned(kBackward), 5e14).status, Status::ok);
+  auto decode = std::get<Attention>(kBackward);
+  decode.pass = Attention::Pass::fwd;
+  decode.seq_q = 1;
+  expect_refused(at_rate(planned(decode), 2e15), {"H100 SXM", "bf16"});
 }
 
 TEST(AbovePeak, ProductsOfAnH100) {

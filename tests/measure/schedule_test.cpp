@@ -57,6 +57,40 @@ TEST(Schedule, PlacesAreFair) {
   }
 }
 
+RC_GTEST_PROP(Schedule, RowsOfAGroupFollowEachOther, ()) {
+  std::vector<std::vector<size_t>> groups;
+  size_t rows = 0;
+  for (size_t i = *rc::gen::inRange<size_t>(0, 12); i > 0; --i) {
+    groups.emplace_back();
+    for (size_t j = *rc::gen::inRange<size_t>(1, 5); j > 0; --j) groups.back().push_back(rows++);
+  }
+  const int session = *rc::gen::inRange(0, 100);
+  const Schedule schedule = grouped_round(groups, session, *rc::gen::arbitrary<uint64_t>());
+  RC_ASSERT(schedule.size() == rows);
+  std::set<size_t> seen;
+  for (size_t at = 0; at < schedule.size();) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& one) {
+      return std::find(one.begin(), one.end(), schedule[at].row) != one.end();
+    });
+    std::set<size_t> together;
+    for (size_t i = 0; i < group->size(); ++i, ++at) {
+      RC_ASSERT(schedule[at].session == session);
+      together.insert(schedule[at].row);
+    }
+    RC_ASSERT(together == std::set<size_t>(group->begin(), group->end()));
+    for (const size_t row : together) RC_ASSERT(seen.insert(row).second);
+  }
+}
+
+TEST(Schedule, NeitherOfTwoWorkersIsAlwaysFirst) {
+  int first = 0;
+  for (int session = 0; session < 400; ++session) {
+    first += grouped_round({{0, 1}, {2, 3}}, session, 9)[0].row % 2 == 0;
+  }
+  EXPECT_GT(first, 150);  // 200 ± 10
+  EXPECT_LT(first, 250);
+}
+
 std::vector<RowPair> some_pairs(size_t count) {
   std::vector<RowPair> pairs;
   for (size_t i = 0; i < count; ++i) pairs.push_back({i, i + count});

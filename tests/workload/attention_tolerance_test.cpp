@@ -89,6 +89,36 @@ TEST(AttentionTolerance, EveryHonestWayPassesWithMargin) {
   }
 }
 
+// A wrong f32 answer tells which products it was made with: it fits that precision best.
+TEST(AttentionTolerance, LowerPrecisionIsTold) {
+  const InputSource inputs{.seed = 8, .salt = 3, .copy = 0};
+  for (Attention a : shapes(DType::f32)) {
+    for (const auto pass : kBoth) {
+      a.pass = pass;
+      for (const DType lower : {DType::tf32, DType::bf16}) {
+        const Fault fault = lower == DType::tf32 ? Fault::low_products : Fault::bf16_products;
+        const Answers answers = Calculator(a, inputs, {.block = 16, .fault = fault}).all();
+        const std::string_view tensor = pass == Attention::Pass::fwd ? "o" : "grad_k";
+        const auto elements = elements_to_check(a, tensor, 256, tensor_key(1, 1, 2, "elements"));
+        double squares[2] = {};
+        for (const DType dtype : {DType::tf32, DType::bf16}) {
+          const auto truth = expected(*with_dtype(a, dtype), inputs, tensor, elements);
+          for (size_t i = 0; i < elements.size(); ++i) {
+            const double error =
+                static_cast<double>(answers[tensor][static_cast<size_t>(elements[i])]) -
+                truth[i].value;
+            squares[dtype == DType::bf16] += error * error;
+            if (dtype == lower) {
+              EXPECT_LE(std::fabs(error), truth[i].tolerance) << work_key(a);
+            }
+          }
+        }
+        EXPECT_LT(squares[lower == DType::bf16], squares[lower != DType::bf16]) << work_key(a);
+      }
+    }
+  }
+}
+
 // Sums over many queries and keys, in order and in f32: the walk of their roundings counts.
 TEST(AttentionTolerance, LongSumsPass) {
   for (const Mask mask : {Mask::none, Mask::causal}) {

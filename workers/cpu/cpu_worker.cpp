@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alloc_op.h"
+#include "attention_op.h"
 #include "chase_op.h"
 #include "conv_op.h"
 #include "dispatch_op.h"
@@ -158,8 +159,24 @@ Result<void> CpuWorker::can(const Stream&, const Settings& settings) {
   return never_packed(settings, "stream");
 }
 
-Result<void> CpuWorker::can(const Attention&, const Settings&) {
-  return Error{"the cpu worker has no attention yet"};
+// Which of our ways computes an attention: here and in op_of() they are named, nowhere else.
+Result<std::string> CpuWorker::attention_way(const Attention&, const Settings& settings) {
+  if (settings.backend.empty() || settings.backend == "unfused") return std::string("unfused");
+  return Error{fmt::format("no backend '{}': attention is unfused here", settings.backend)};
+}
+
+Result<void> CpuWorker::can(const Attention& attention, const Settings& settings) {
+  if (auto yes = refuses(attention.dtype, "attention"); !yes) return yes;
+  if (auto yes = never_packed(settings, "attention"); !yes) return yes;
+  if (auto way = attention_way(attention, settings); !way) return way.error();
+  const auto matrix = static_cast<double>(score_matrix_bytes(attention));
+  if (matrix > static_cast<double>(topology_.memory_bytes) / 8) {
+    return Error{
+        fmt::format("the score matrix of unfused attention takes {:.1f} GiB: more than "
+                    "an eighth of this machine's memory",
+                    matrix / 0x1p30)};
+  }
+  return can_multiply(engine_, attention);
 }
 
 Result<void> CpuWorker::can(const WorkingSet& set, const Settings& settings) {
@@ -218,6 +235,7 @@ std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
     return other;
   };
   if (std::holds_alternative<Gemm>(task.work)) return make<GemmOp>(task, engine_);
+  if (std::holds_alternative<Attention>(task.work)) return make<AttentionOp>(task, engine_);
   if (std::holds_alternative<ConvStack>(task.work)) return make<ConvOp>(task, engine_);
   if (std::holds_alternative<Dispatch>(task.work)) return make<DispatchOp>(task, engine_);
   if (std::holds_alternative<Load>(task.work)) return make<LoadOp>(task);

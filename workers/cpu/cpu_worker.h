@@ -35,6 +35,7 @@ class CpuWorker : public sdk::Worker {
   Result<void> can(const Sustained& sustained, const Settings& settings);
   Result<void> can(const Load& load, const Settings& settings);
   Result<void> can(const Alloc& alloc, const Settings& settings);
+  Result<std::string> attention_way(const Attention& attention, const Settings& settings);
   std::unique_ptr<sdk::Op> op_of(const sdk::Task& task);
   template <class Op, class... Args>
   std::unique_ptr<sdk::Op> make(const sdk::Task& task, Args&&... args);

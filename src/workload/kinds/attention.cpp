@@ -14,6 +14,7 @@ constexpr double kQueryScale = 2.449489742783178;  // sqrt(6): a variance of 2
 constexpr double kWhole = 0x1p24;                  // multiply-adds of a full check: some 10 ms
 constexpr int64_t kWholeElements = 1 << 16;  // … and no more values than messages carry well
 constexpr double kQuick = 0x1p26;            // … of one asked for again and again
+constexpr int64_t kFewQueries = 16;          // fewer reuse keys too little to be bound by products
 constexpr int64_t kSmallWant = 256;          // below: a look after timing, not the check
 
 int64_t column_of(int64_t extent, double uniform) {
@@ -92,7 +93,8 @@ Result<void> validate(const Attention& a) {
 }
 
 std::string operation(const Attention& a) {
-  return fmt::format("{}{}", name(a.dtype), a.pass == Attention::Pass::bwd ? " bwd" : "");
+  return fmt::format("{}{}{}", name(a.dtype), a.seq_q < kFewQueries ? " decode" : "",
+                     a.pass == Attention::Pass::bwd ? " bwd" : "");
 }
 
 std::string work_key(const Attention& a) {

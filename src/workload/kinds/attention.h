@@ -76,7 +76,8 @@ Result<void> validate(const Attention& attention);
 // "attention/bf16/b1/h32:8/s512:4096/d128/causal/bwd": the number after a colon is of keys, and is
 // left out where it is that of queries; so are no mask and the forward pass.
 std::string work_key(const Attention& attention);
-std::string operation(const Attention& attention);  // "bf16", "bf16 bwd"
+// "bf16", "bf16 bwd", "bf16 decode": what reads its keys for fewer than 16 queries.
+std::string operation(const Attention& attention);
 // model_flops: 4·batch·heads·head_dim·visible pairs forward, twice that backward. executed_flops:
 // fused backward computes the scores once more (2.5 times forward); unfused computes hidden pairs
 // too. Bytes: each tensor once, keys that no query sees left out; unfused the score matrix too.
