@@ -12,6 +12,7 @@
 #include "chase_op.h"
 #include "conv_op.h"
 #include "dispatch_op.h"
+#include "flash_op.h"
 #include "gemm_op.h"
 #include "load_op.h"
 #include "product.h"
@@ -95,6 +96,7 @@ CpuWorker::CpuWorker(Topology topology)
 void CpuWorker::try_dtypes() {
   while (!trial(small_stream_is_right).empty() && drop_best_highway_target()) {
   }
+  try_flash_ways();
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::int8}) {
     const Gemm gemm{.dtype = dtype, .m = 64, .n = 64, .k = 64};
     if (auto product = make_product(engine_, gemm, Form::plain); !product) {
@@ -154,8 +156,12 @@ Result<void> CpuWorker::can(const Stream&, const Settings& settings) {
   return never_packed(settings, "stream");
 }
 
-Result<void> CpuWorker::can(const Attention&, const Settings&) {
-  return Error{"the cpu worker has no attention yet"};
+Result<void> CpuWorker::can(const Attention& attention, const Settings& settings) {
+  if (!settings.backend.empty() && settings.backend != "fused") {
+    return Error{fmt::format("no backend '{}': there is fused", settings.backend)};
+  }
+  if (auto way = flash_way(attention); !way) return way.error();
+  return never_packed(settings, "attention");
 }
 
 Result<void> CpuWorker::can(const WorkingSet& set, const Settings& settings) {
@@ -215,6 +221,9 @@ std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
   };
   if (std::holds_alternative<Gemm>(task.work)) return make<GemmOp>(task, engine_);
   if (std::holds_alternative<ConvStack>(task.work)) return make<ConvOp>(task, engine_);
+  if (const auto* attention = std::get_if<Attention>(&task.work)) {
+    return make<FlashOp>(task, *flash_way(*attention));
+  }
   if (std::holds_alternative<Dispatch>(task.work)) return make<DispatchOp>(task, engine_);
   if (std::holds_alternative<Load>(task.work)) return make<LoadOp>(task);
   if (const auto* alloc = std::get_if<Alloc>(&task.work)) {
