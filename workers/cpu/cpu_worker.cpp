@@ -13,6 +13,7 @@
 #include "chase_op.h"
 #include "conv_op.h"
 #include "dispatch_op.h"
+#include "flash_op.h"
 #include "gemm_op.h"
 #include "load_op.h"
 #include "product.h"
@@ -96,6 +97,7 @@ CpuWorker::CpuWorker(Topology topology)
 void CpuWorker::try_dtypes() {
   while (!trial(small_stream_is_right).empty() && drop_best_highway_target()) {
   }
+  try_flash_ways();
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::int8}) {
     const Gemm gemm{.dtype = dtype, .m = 64, .n = 64, .k = 64};
     if (auto product = make_product(engine_, gemm, Form::plain); !product) {
@@ -160,15 +162,22 @@ Result<void> CpuWorker::can(const Stream&, const Settings& settings) {
 }
 
 // Which of our ways computes an attention: here and in op_of() they are named, nowhere else.
-Result<std::string> CpuWorker::attention_way(const Attention&, const Settings& settings) {
-  if (settings.backend.empty() || settings.backend == "unfused") return std::string("unfused");
-  return Error{fmt::format("no backend '{}': attention is unfused here", settings.backend)};
+// Without a choice the forward pass is fused where that can be, and the backward pass unfused.
+Result<std::string> CpuWorker::attention_way(const Attention& attention, const Settings& settings) {
+  const auto fused = flash_way(attention);
+  if (settings.backend == "fused" && !fused) return fused.error();
+  if (settings.backend.empty()) return std::string(fused ? "fused" : "unfused");
+  if (settings.backend == "fused" || settings.backend == "unfused") return settings.backend;
+  return Error{
+      fmt::format("no backend '{}': attention is fused or unfused here", settings.backend)};
 }
 
 Result<void> CpuWorker::can(const Attention& attention, const Settings& settings) {
-  if (auto yes = refuses(attention.dtype, "attention"); !yes) return yes;
   if (auto yes = never_packed(settings, "attention"); !yes) return yes;
-  if (auto way = attention_way(attention, settings); !way) return way.error();
+  const auto way = attention_way(attention, settings);
+  if (!way) return way.error();
+  if (*way == "fused") return {};
+  if (auto yes = refuses(attention.dtype, "attention"); !yes) return yes;
   const auto matrix = static_cast<double>(score_matrix_bytes(attention));
   if (matrix > static_cast<double>(topology_.memory_bytes) / 8) {
     return Error{
@@ -235,7 +244,12 @@ std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
     return other;
   };
   if (std::holds_alternative<Gemm>(task.work)) return make<GemmOp>(task, engine_);
-  if (std::holds_alternative<Attention>(task.work)) return make<AttentionOp>(task, engine_);
+  if (const auto* attention = std::get_if<Attention>(&task.work)) {
+    if (*attention_way(*attention, task.settings) == "unfused") {
+      return make<AttentionOp>(task, engine_);
+    }
+    return make<FlashOp>(task, *flash_way(*attention));
+  }
   if (std::holds_alternative<ConvStack>(task.work)) return make<ConvOp>(task, engine_);
   if (std::holds_alternative<Dispatch>(task.work)) return make<DispatchOp>(task, engine_);
   if (std::holds_alternative<Load>(task.work)) return make<LoadOp>(task);

@@ -49,15 +49,6 @@ struct TileMemory {
   float* output() const { return queries() + head_dim / Way::kPerWord * kWidth; }
 };
 
-// The keys that the queries [first, last] see: [begin, end).
-struct Range {
-  int64_t begin, end;
-};
-HWY_INLINE Range Seen(const FlashHead& head, int64_t first, int64_t last) {
-  return {std::max<int64_t>(0, first + head.ahead - head.window + 1),
-          std::min(head.seq_kv, last + head.ahead + 1)};
-}
-
 // One tile against the keys [begin, begin + keys).
 template <class Way>
 HWY_INLINE void Block(const FlashHead& head, int64_t first, int64_t begin, int64_t keys,
@@ -92,12 +83,12 @@ void Attend(const FlashHead& head, int64_t first, int64_t tiles, void* workspace
               query_words, tile(t).queries(), kWidth);
   }
   const int64_t last = std::min(head.seq_q, first + tiles * kWidth) - 1;
-  const Range all = Seen(head, first, last);
+  const KeyRange all = seen_by(head, first, last);
   Way::Begin();
   for (int64_t j = all.begin / Way::kStep * Way::kStep; j < all.end; j += Way::kBlock) {
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t query = first + t * kWidth;
-      const Range seen = Seen(head, query, query + rows_of(t) - 1);
+      const KeyRange seen = seen_by(head, query, query + rows_of(t) - 1);
       const int64_t begin = std::max(j, seen.begin / Way::kStep * Way::kStep);
       const int64_t end = std::min(j + Way::kBlock, seen.end);
       if (begin < end) Block<Way>(head, query, begin, end - begin, s, tile(t));
@@ -184,16 +175,16 @@ const FlashKernels* GetKernels(FlashWay way) {
                                   32,
                                   Nothing,
                                   AsHalves,
-                                  PackValues<ByTiles<AmxTiles>>,
-                                  WorkspaceBytes<ByTiles<AmxTiles>>,
+                                  PackValues<ByTiles<AmxTiles> >,
+                                  WorkspaceBytes<ByTiles<AmxTiles> >,
                                   Attend<ByTiles<AmxTiles>, float, uint16_t>};
   static const FlashKernels emulated{"bf16 tiles, emulated",
                                      kWidth,
                                      32,
                                      Nothing,
                                      AsHalves,
-                                     PackValues<ByTiles<EmulatedTiles>>,
-                                     WorkspaceBytes<ByTiles<EmulatedTiles>>,
+                                     PackValues<ByTiles<EmulatedTiles> >,
+                                     WorkspaceBytes<ByTiles<EmulatedTiles> >,
                                      Attend<ByTiles<EmulatedTiles>, float, uint16_t>};
   if (way == FlashWay::bf16_pairs) return &pairs;
   if (way == FlashWay::bf16_tiles) return &tiles;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,15 @@ struct FlashHead {
   int64_t ahead = 0, window = 0;
   float scale = 1;  // of a score; includes log2(e)
 };
+
+// The keys [begin, end) that any of the queries [first, last] sees.
+struct KeyRange {
+  int64_t begin, end;
+};
+inline KeyRange seen_by(const FlashHead& head, int64_t first, int64_t last) {
+  return {std::max<int64_t>(0, first + head.ahead - head.window + 1),
+          std::min(head.seq_kv, last + head.ahead + 1)};
+}
 
 // One way of computing it. Tensors and workspaces are aligned to 64 bytes.
 struct FlashKernels {

@@ -185,6 +185,7 @@ bool drop_best_highway_target() {
   const int64_t best = best_target();
   if (best == HWY_STATIC_TARGET) return false;
   hwy::DisableTargets(2 * best - 1);  // each call forgets the last: all that were dropped, again
+  hwy::GetChosenTarget().DeInit();    // Highway 1.0.3 leaves that out: calls would go on as before
   return best_target() != best;
 }
 

@@ -11,8 +11,9 @@
 namespace ridge::mlx_worker {
 namespace {
 
-constexpr int64_t kQueuedBytes = int64_t{1} << 30;  // of outputs that were not waited for
-constexpr int64_t kShare = 1 << 16;                 // elements that are worth a thread
+constexpr int64_t kBatchBytes = int64_t{1} << 29;  // of outputs that are evaluated together
+constexpr size_t kMostBatches = 2;                 // on their way at once
+constexpr int64_t kShare = 1 << 16;                // elements that are worth a thread
 
 // fill() of the generator, cut among threads.
 void generate(const TensorSpec& spec, TensorKey key, int threads, std::byte* out) {
@@ -52,7 +53,7 @@ MlxOp::MlxOp(const sdk::Task& task, Graph graph, const Target& target)
     (output ? output_specs_ : input_specs_).push_back(spec);
     if (output) output_bytes += spec.bytes();
   }
-  most_in_flight_ = static_cast<size_t>(std::clamp<int64_t>(kQueuedBytes / output_bytes, 4, 256));
+  batch_ = static_cast<size_t>(std::clamp<int64_t>(kBatchBytes / output_bytes, 4, 64));
   inputs_.resize(static_cast<size_t>(task.copies));
   outputs_.resize(static_cast<size_t>(task.copies));
   mx::set_default_device(target_.device);
@@ -101,15 +102,24 @@ void MlxOp::start(const Arrays& outputs) {
     mx::eval(outputs);
     return;
   }
-  while (in_flight_.size() >= most_in_flight_) {
+  waiting_.insert(waiting_.end(), outputs.begin(), outputs.end());
+  if (++waiting_ops_ >= batch_) submit();
+}
+
+void MlxOp::submit() {
+  if (waiting_.empty()) return;
+  while (in_flight_.size() >= kMostBatches) {
     in_flight_.front().wait();
     in_flight_.pop_front();
   }
-  mx::async_eval(outputs);
-  in_flight_.push_back(outputs.front());
+  mx::async_eval(waiting_);
+  in_flight_.push_back(waiting_.back());
+  waiting_.clear();
+  waiting_ops_ = 0;
 }
 
 void MlxOp::wait() {
+  submit();
   mx::synchronize(stream_);
   in_flight_.clear();
 }

@@ -35,11 +35,13 @@ class MlxOp : public sdk::Op {
   sdk::OpInfo info() const override;
 
  protected:
-  // Starts what the outputs hang on.
+  // Starts what the outputs hang on: on a GPU not each op alone but a batch of them, as an
+  // evaluation is a submission of its own, which takes longer than many an op.
   virtual void start(const Arrays& outputs);
   Arrays& inputs(int64_t copy) { return inputs_.at(static_cast<size_t>(copy)); }
 
  private:
+  void submit();  // what is waiting
   mx::array filled(const TensorSpec& spec, const InputSource& source) const;
   const mx::array* find(std::string_view tensor, int64_t copy, DType& dtype) const;
 
@@ -48,8 +50,10 @@ class MlxOp : public sdk::Op {
   Target target_;
   mx::Stream stream_;
   std::vector<Arrays> inputs_, outputs_;  // [copy][tensor]
-  std::deque<mx::array> in_flight_;       // the first output of each op that may not be done
-  size_t most_in_flight_ = 1;
+  size_t batch_ = 1;                      // ops that are evaluated together
+  Arrays waiting_;                        // outputs that no evaluation was asked for yet
+  size_t waiting_ops_ = 0;
+  std::deque<mx::array> in_flight_;  // the last output of each batch that may not be done
 };
 
 }  // namespace ridge::mlx_worker
