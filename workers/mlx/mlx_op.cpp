@@ -94,7 +94,7 @@ void MlxOp::run(int64_t copy) {
   Arrays& out = outputs_[static_cast<size_t>(copy)];
   out = graph_.compute(inputs_[static_cast<size_t>(copy)]);
   start(out);
-  if (graph_.waits) mx::synchronize(stream_);
+  if (graph_.waits) wait();
 }
 
 void MlxOp::start(const Arrays& outputs) {

@@ -39,6 +39,7 @@ at::ScalarType scalar_type(DType dtype) {
     case DType::fp8: return at::kFloat8_e4m3fn;
     case DType::int8: return at::kChar;
     case DType::int32: return at::kInt;
+    case DType::uint32: return at::kUInt32;
   }
   throw std::logic_error("scalar_type: no such dtype");
 }
