@@ -117,8 +117,8 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
   if (!placement.bound()) {
     if (out.empty()) {
       const bool few_rows = product && batch_of(row) > 0 && batch_of(row) <= kFewRows;
-      const auto* attention = std::get_if<Attention>(&row.work);
-      if (attention && !is_fused(row.settings)) {
+      const bool attention = std::holds_alternative<Attention>(row.work);
+      if (attention && row.cost.footprint > cost(row.work, {}).footprint) {
         out.push_back("a fused kernel: the score matrix goes through memory");
       } else if (few_rows) {
         out.push_back("a kernel made for few rows: nothing measured here is faster");

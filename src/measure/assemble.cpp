@@ -206,6 +206,12 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
   row.kernel = first.prepared.kernel;
   row.notes = first.notes;
   row.executed_dtype = first.prepared.executed_dtype;
+  // What was executed follows from the way that ran, where the worker chose it.
+  if (first.prepared.backend && row.settings.backend.empty()) {
+    Settings ran = row.settings;
+    ran.backend = *first.prepared.backend;
+    row.cost = cost(row.work, ran);
+  }
   row.copies = first.prepared.copies;
   row.bytes_held = first.prepared.bytes_held;
 }

@@ -133,6 +133,7 @@ Json to_json(const Prepared& prepared) {
   json.set("bytes_held", prepared.bytes_held).set("prepare_ns", prepared.prepare_ns);
   json.set("kernel", prepared.kernel).set("notes", list(prepared.notes));
   if (prepared.executed_dtype) json.set("executed_dtype", *prepared.executed_dtype);
+  if (prepared.backend) json.set("backend", *prepared.backend);
   return json;
 }
 
@@ -147,7 +148,8 @@ Result<Prepared> parse_prepared(const Json& json) {
       .optional("prepare_ns", prepared.prepare_ns)
       .optional("kernel", prepared.kernel)
       .optional("notes", prepared.notes)
-      .optional("executed_dtype", prepared.executed_dtype);
+      .optional("executed_dtype", prepared.executed_dtype)
+      .optional("backend", prepared.backend);
   if (prepared.copies < 1) f.fail("copies", "must be at least 1");
   not_negative(f, "bytes_held", prepared.bytes_held);
   not_negative(f, "prepare_ns", prepared.prepare_ns);

@@ -52,6 +52,7 @@ struct Prepared {
   std::string kernel;                         // what the library chose
   std::vector<std::string> notes;             // such as "huge pages: 98 % of 3.0 GiB"
   std::optional<std::string> executed_dtype;  // where it is not the dtype asked for
+  std::optional<std::string> backend;         // which way "" came to, where there are several
 };
 
 // Asks check: values of some elements of one tensor of one copy. With `run` the inputs are made

@@ -69,6 +69,35 @@ TEST(Assemble, TheRatesEndsAreInverted) {
   EXPECT_EQ(row.rate.unit, RateUnit::flop_per_s);
 }
 
+// What an empty backend came to decides what was executed; one asked for is what it is called.
+TEST(Assemble, TheWayThatRanIsCounted) {
+  PlannedRow planned = planned_gemm();
+  const Attention work{.heads = 8,
+                       .kv_heads = 8,
+                       .seq_q = 128,
+                       .seq_kv = 128,
+                       .head_dim = 64,
+                       .mask = Attention::Mask::causal,
+                       .pass = Attention::Pass::bwd};
+  planned.work = work;
+  KeptRound round = round_of(1e6, 0);
+  const auto executed = [&](const char* asked, std::optional<std::string> told) {
+    planned.settings.backend = asked;
+    round.outcome.prepared.backend = std::move(told);
+    const Row row = assemble(planned, "w", {}, {round, round, round}, std::nullopt);
+    EXPECT_EQ(row.cost.model_flops, cost(work, {}).model_flops);
+    return row.cost.executed_flops;
+  };
+  const double fused = cost(work, {}).executed_flops,
+               unfused = cost(work, {.backend = "unfused"}).executed_flops;
+  EXPECT_NE(fused, unfused);
+  EXPECT_EQ(executed("", std::nullopt), fused);
+  EXPECT_EQ(executed("", "unfused"), unfused);
+  EXPECT_EQ(executed("", "math"), unfused);
+  EXPECT_EQ(executed("", "flash"), fused);
+  EXPECT_EQ(executed("unfused", "flash"), unfused);
+}
+
 TEST(Assemble, TooFewRoundsHaveNoInterval) {
   for (const auto& rounds :
        {std::vector{round_of(1000, 0)}, std::vector{round_of(1000, 0), round_of(1001, 1)}}) {

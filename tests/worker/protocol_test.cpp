@@ -65,7 +65,8 @@ TEST(Protocol, AnswersSurviveTheText) {
                           .prepare_ns = 4,
                           .kernel = "k",
                           .notes = {"n"},
-                          .executed_dtype = "tf32"};
+                          .executed_dtype = "tf32",
+                          .backend = "unfused"};
   EXPECT_EQ(to_json(*parse_prepared(through_text(prepared))), to_json(prepared));
   EXPECT_EQ(parse_prepared(through_text(Prepared{.unsupported = "no"}))->unsupported, "no");
   const Prepare prepare{Gemm{.m = 1, .n = 2, .k = 3}, {.threads = 4}, "0", 77};

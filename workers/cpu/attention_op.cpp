@@ -185,7 +185,8 @@ sdk::OpInfo AttentionOp::info() const {
   std::set<std::string> used;
   for (const Step& step : steps_) used.insert(step.built.implementation);
   sdk::OpInfo info{.kernel = fmt::format("unfused, matmul {}", fmt::join(used, ", ")),
-                   .bytes_held = bytes_};
+                   .bytes_held = bytes_,
+                   .backend = "unfused"};
   info.notes.push_back(fmt::format("unfused: the score matrix of {:.1f} MiB goes through memory",
                                    static_cast<double>(score_matrix_bytes(work_)) / 0x1p20));
   for (const std::string& name : used) {

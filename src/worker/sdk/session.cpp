@@ -133,7 +133,8 @@ Json Session::prepare(const Json& request) {
                            .prepare_ns = now_ns() - begin,
                            .kernel = info.kernel,
                            .notes = info.notes,
-                           .executed_dtype = info.executed_dtype};
+                           .executed_dtype = info.executed_dtype,
+                           .backend = info.backend};
   prepared_.emplace(reply.handle, Prepared{*std::move(op), task.copies});
   return protocol::to_json(reply).set("ok", true);
 }

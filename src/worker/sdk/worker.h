@@ -45,6 +45,7 @@ struct OpInfo {
   int64_t bytes_held = 0;
   std::vector<std::string> notes;
   std::optional<std::string> executed_dtype;  // where it is not the dtype asked for
+  std::optional<std::string> backend;         // which way "" came to, where there are several
   std::vector<Value> values;                  // of work whose result is no time
   // The most that a library's own allocator has held; none: the process's memory counts.
   std::optional<int64_t> bytes_peak = {};

@@ -22,10 +22,10 @@ void one_thread(int64_t count, const std::function<void(int64_t, int64_t)>& body
   body(0, count);
 }
 
-float chop(float value, int mantissa_bits) {  // round half up in magnitude: near enough
+float chop(float value, int mantissa_bits) {  // to nearest even, as processors do
   const int drop = 23 - mantissa_bits;
   auto bits = std::bit_cast<uint32_t>(value);
-  bits = (bits + (1u << (drop - 1))) & ~((1u << drop) - 1);
+  bits = (bits + (1u << (drop - 1)) - 1 + ((bits >> drop) & 1u)) & ~((1u << drop) - 1);
   return std::bit_cast<float>(bits);
 }
 
