@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -76,9 +77,12 @@ class Flash : public testing::Test {
   static int most_threads() { return static_cast<int>(read_topology().cores.size()); }
 };
 
+constexpr auto none = Attention::Mask::none;
+constexpr auto causal = Attention::Mask::causal;
+constexpr auto window = Attention::Mask::window;
+
 // Lengths around a vector, a tile, a pair of keys, a row of AMX tiles and a block.
-void expect_lengths(const auto& right, DType dtype) {
-  using enum Attention::Mask;
+void expect_lengths(DType dtype, const std::function<void(const Attention&)>& right) {
   for (const int64_t n : {9, 16, 31, 32, 33, 64, 127, 128, 129, 257, 300}) {
     right(shape(dtype, n, n, 32, none));
     right(shape(dtype, n, n, 32, causal));
@@ -96,8 +100,8 @@ void expect_lengths(const auto& right, DType dtype) {
 
 // First of all tests: those after it run on the extensions that it leaves.
 TEST_F(Flash, EveryLengthAndMaskIsRightEveryWay) {
-  for (const auto& [dtype, way] : cases()) {
-    expect_lengths([&](const Attention& work) { expect_right(work, way); }, dtype);
+  for (const Case& one : cases()) {
+    expect_lengths(one.dtype, [&](const Attention& work) { expect_right(work, one.way); });
     if (HasFatalFailure()) return;
   }
 }
@@ -106,7 +110,7 @@ TEST_F(Flash, EveryHeadDimIsRight) {
   for (const auto& [dtype, way] : cases()) {
     for (int64_t head_dim = 16; head_dim <= 256; head_dim += 16) {
       if (head_dim % flash_kernels(way)->head_dim_multiple != 0) continue;
-      expect_right(shape(dtype, 45, 70, head_dim, Attention::Mask::causal), way);
+      expect_right(shape(dtype, 45, 70, head_dim, causal), way);
       if (HasFatalFailure()) return;
     }
   }
@@ -116,7 +120,7 @@ TEST_F(Flash, GroupsBatchesAndThreadsAreRight) {
   for (const auto& [dtype, way] : cases()) {
     for (const int threads : {1, most_threads(), 1}) {
       for (const int64_t kv_heads : {1, 2, 6}) {
-        Attention work = shape(dtype, 70, 300, 32, Attention::Mask::causal);
+        Attention work = shape(dtype, 70, 300, 32, causal);
         work.batch = 2;
         work.heads = 6;
         work.kv_heads = kv_heads;
@@ -129,8 +133,7 @@ TEST_F(Flash, GroupsBatchesAndThreadsAreRight) {
 
 TEST_F(Flash, PiecesOfSeveralTilesAreRight) {
   for (const auto& [dtype, way] : cases()) {
-    for (const auto mask :
-         {Attention::Mask::none, Attention::Mask::causal, Attention::Mask::window}) {
+    for (const auto mask : {none, causal, window}) {
       Attention work = shape(dtype, 400, 430, 32, mask, 40);
       work.heads = work.kv_heads = 12;
       expect_right(work, way, 1);
@@ -140,13 +143,12 @@ TEST_F(Flash, PiecesOfSeveralTilesAreRight) {
 }
 
 TEST_F(Flash, FewQueriesAreRight) {
-  using enum Attention::Mask;
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
     const FlashWay way = flash_ways(dtype).at(0);
     for (const int threads : {1, most_threads()}) {
-      for (const int64_t keys : {5, 16, 127, 128, 129, 1000, 5000}) {
+      for (const int64_t keys : {5, 16, 129, 1100}) {
         for (const int64_t queries : {1, 2, 4}) {
-          for (const int64_t head_dim : {16, 80, 128, 256}) {
+          for (const int64_t head_dim : {16, 80, 256}) {
             Attention work = shape(dtype, queries, keys, head_dim, none);
             work.heads = 4;
             expect_right(work, way, threads);
@@ -183,12 +185,13 @@ TEST(FlashWays, RefusesWithTheReason) {
 TEST_F(Flash, LesserExtensionsAreRight) {
   while (drop_best_highway_target()) {
     SCOPED_TRACE(highway_target());
-    for (const auto& [dtype, way] : cases()) {
-      expect_lengths([&](const Attention& work) { expect_right(work, way); }, dtype);
+    for (const Case& one : cases()) {
+      const auto [dtype, way] = one;
+      expect_lengths(dtype, [&](const Attention& work) { expect_right(work, one.way); });
       for (const int64_t head_dim : {32, 48, 128, 256}) {
         if (head_dim % flash_kernels(way)->head_dim_multiple != 0) continue;
-        expect_right(shape(dtype, 45, 70, head_dim, Attention::Mask::causal), way, most_threads());
-        expect_right(shape(dtype, 2, 700, head_dim, Attention::Mask::causal), way, most_threads());
+        expect_right(shape(dtype, 45, 70, head_dim, causal), way, most_threads());
+        expect_right(shape(dtype, 2, 700, head_dim, causal), way, most_threads());
       }
       if (HasFatalFailure()) return;
     }

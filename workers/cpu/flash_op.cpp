@@ -65,7 +65,8 @@ bool small_attention_is_right(FlashWay way, DType dtype) {
   const int64_t tiles = divide_up(kKeys, kernels.width);
   kernels.attend(head, 0, tiles, array(kernels.workspace_bytes(kHeadDim, tiles)));
   for (int64_t i = 0; i < kKeys * kHeadDim; ++i) {
-    const double right = static_cast<double>(i / kHeadDim) / 2;
+    const int64_t query = i / kHeadDim;
+    const double right = static_cast<double>(query) / 2;
     if (!(std::fabs(load(dtype, head.o, i) - right) <= 0.01 * (1 + right))) return false;
   }
   return true;  // in a child: nothing is freed
@@ -153,7 +154,8 @@ void FlashOp::plan_rows(sdk::Arena& arena) {
   if (rows_ == nullptr) throw std::runtime_error("this processor has no such fused attention");
   const int64_t heads = work_.batch * work_.kv_heads;
   const int64_t keys = work_.last_key(work_.seq_q - 1) - work_.first_key(0);
-  cuts_ = std::clamp<int64_t>(divide_up(4 * threads_, heads), 1, divide_up(keys, kLeastCut));
+  cuts_ =
+      std::clamp<int64_t>(divide_up(int64_t{4} * threads_, heads), 1, divide_up(keys, kLeastCut));
   const int64_t floats = rows_->partial_floats(work_.head_dim) * work_.group() * work_.seq_q;
   partials_ = static_cast<float*>(arena.allocate(heads * cuts_ * floats * 4));
 }
