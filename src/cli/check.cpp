@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "cli/commands.h"
@@ -69,8 +71,13 @@ int check(const CheckArgs& args, const Context& context) {
   }
   Progress progress(context.variable("TERM") != "dumb");
   Listener listener;
-  listener.progress = [&](double eta_s, size_t done, size_t all, const std::string& now) {
-    progress.update(eta_s, done, all, now);
+  const auto began = std::chrono::steady_clock::now();
+  listener.progress = [&](double, size_t done, size_t all, const std::string& now) {
+    // Starting workers and comparing take longer than what is timed: as it went on, so it will go
+    // on.
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
+    const auto share = static_cast<double>(done) / static_cast<double>(std::max<size_t>(all, 1));
+    progress.update(share > 0 ? passed.count() * (1 / share - 1) : 0, done, all, now);
   };
   Runner runner(plan, listener, interrupted);
   const RunTotals totals = runner.run(schedule);
