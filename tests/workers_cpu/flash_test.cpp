@@ -1,8 +1,10 @@
 // Fused attention against the float64 reference, in this process, so that every way and every
 // vector extension can be forced: the tests drop Highway's targets one after the other.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -162,6 +164,68 @@ TEST_F(Flash, FewQueriesAreRight) {
             if (HasFatalFailure()) return;
           }
         }
+      }
+    }
+  }
+}
+
+// Memory that ends, to the byte, where a page begins that must not be touched.
+class Guarded {
+ public:
+  explicit Guarded(int64_t bytes) : pages_((static_cast<size_t>(bytes) + kPage - 1) / kPage) {
+    region_ = static_cast<char*>(mmap(nullptr, (pages_ + 1) * kPage, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(region_ + pages_ * kPage, kPage, PROT_NONE);
+    at = region_ + pages_ * kPage - bytes;
+  }
+  ~Guarded() { munmap(region_, (pages_ + 1) * kPage); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  char* at = nullptr;
+
+ private:
+  static constexpr size_t kPage = 16384;
+  size_t pages_;
+  char* region_ = nullptr;
+};
+
+TEST_F(Flash, NothingBeyondTheTensorsIsTouched) {
+  for (const auto& [dtype, way] : cases()) {
+    for (const int64_t head_dim : {32, 96}) {
+      for (const int64_t keys : {1, 7, 33, 291}) {
+        const FlashKernels& kernels = *flash_kernels(way);
+        const int64_t row = head_dim * bytes_of(dtype), queries = 33;
+        const Guarded q(queries * row), k(keys * row), v(keys * row), o(queries * row);
+        const Guarded packed_k((keys + 31) / 32 * 32 * kernels.key_bytes(head_dim));
+        const Guarded packed_v((keys + 31) / 32 * 32 * kernels.value_bytes(head_dim));
+        const int64_t tiles = (queries + kernels.width - 1) / kernels.width;
+        const Guarded workspace(kernels.workspace_bytes(head_dim, tiles));
+        FlashHead head{.q = q.at,
+                       .k = k.at,
+                       .v = v.at,
+                       .o = o.at,
+                       .head_dim = head_dim,
+                       .seq_q = queries,
+                       .seq_kv = keys,
+                       .ahead = keys,
+                       .window = queries + keys};
+        kernels.pack(head, 0, keys, packed_k.at, packed_v.at);
+        if (kernels.key_bytes(head_dim) > 0) head.k = packed_k.at;
+        if (kernels.value_bytes(head_dim) > 0) head.v = packed_v.at;
+        std::memset(o.at, 0xff, static_cast<size_t>(queries * row));
+        kernels.attend(head, 0, tiles, workspace.at);  // all zeros: so is the output
+        for (int64_t i = 0; i < queries * head_dim; ++i) ASSERT_EQ(load(dtype, o.at, i), 0) << i;
+        head.k = k.at;
+        head.v = v.at;
+        head.seq_q = 3;
+        const FlashRows& rows = *flash_rows(dtype);
+        std::vector<float> partials(static_cast<size_t>(3 * rows.partial_floats(head_dim)));
+        head.q = q.at + (queries - 3) * row;
+        head.o = o.at + (queries - 3) * row;
+        rows.attend(head, 3, 0, keys, partials.data());
+        rows.combine(head, 3, 1, partials.data());
+        for (int64_t i = 0; i < 3 * head_dim; ++i) ASSERT_EQ(load(dtype, head.o, i), 0) << i;
       }
     }
   }

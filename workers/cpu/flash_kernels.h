@@ -43,7 +43,7 @@ inline KeyRange seen_by(const FlashHead& head, int64_t first, int64_t last) {
           std::min(head.seq_kv, last + head.ahead + 1)};
 }
 
-// One way of computing it. Tensors and workspaces are aligned to 64 bytes.
+// One way of computing it. Workspaces and packed arrays are aligned to 64 bytes.
 struct FlashKernels {
   std::string_view name;      // "bf16 pairs"
   int64_t width;              // queries of a tile
