@@ -146,7 +146,7 @@ class AttentionOp : public TorchOp {
     Copy& copy = copies_[static_cast<size_t>(index)];
     auto grads = ::torch::autograd::grad({copy.o}, copy.inputs, {tensor("grad_o", index)},
                                          /*retain_graph=*/true);
-    for (size_t i = 0; i < 3; ++i) give(grads_[i], index, std::move(grads[i]));
+    for (size_t i = 0; i < 3; ++i) give(grads_[i], index, grads[i]);
   }
 
  private:

@@ -94,8 +94,8 @@ const at::Tensor& TorchOp::tensor(std::string_view name, int64_t copy) const {
   return data_.at(static_cast<size_t>(copy))[index_of(name)];
 }
 
-void TorchOp::give(size_t index, int64_t copy, at::Tensor value) {
-  data_[static_cast<size_t>(copy)][index] = std::move(value);
+void TorchOp::give(size_t index, int64_t copy, const at::Tensor& value) {
+  data_[static_cast<size_t>(copy)][index] = value;
 }
 
 void TorchOp::first_call() {

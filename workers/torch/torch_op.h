@@ -50,7 +50,7 @@ class TorchOp : public sdk::Op {
 
   const at::Tensor& tensor(std::string_view name, int64_t copy) const;
   // Sets an output that the library allocated: no copy is made of it.
-  void give(size_t index, int64_t copy, at::Tensor value);
+  void give(size_t index, int64_t copy, const at::Tensor& value);
   size_t index_of(std::string_view name) const;  // throws for an unknown one
   void synchronize();                            // returns when all that was started is done
 
