@@ -17,7 +17,7 @@
 #include <hwy/foreach_target.h>  // compiles this file once for each target
 #include <hwy/highway.h>
 
-#include "flash_products-inl.h"
+#include "flash_tiles-inl.h"
 #include "flash_vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();

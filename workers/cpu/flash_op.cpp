@@ -238,6 +238,7 @@ void FlashOp::filled(int64_t copy) {
 
 sdk::OpInfo FlashOp::info() const {
   sdk::OpInfo info{.bytes_held = bytes_};
+  info.backend = "fused";
   if (rows_ != nullptr) {
     info.kernel = fmt::format("fused:{} {} by rows, keys in {} part{}", highway_target(),
                               name(work_.dtype), cuts_, cuts_ == 1 ? "" : "s");
