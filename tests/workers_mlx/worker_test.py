@@ -17,21 +17,27 @@ FORMAT = ["--worker", "mlx", "-o", "json"]
 
 class Mlx(unittest.TestCase):
     def check(self, *arguments, env=None):
-        """Rows of `ridge check`, by key."""
+        """Rows of `ridge check`."""
         run = subprocess.run(
             [RIDGE, "check", *arguments, *FORMAT], capture_output=True, text=True, timeout=500,
             env={**os.environ, "RIDGE_WORKER_PATH": WORKERS, **(env or {})})
         self.assertTrue(run.stdout, run.stderr)
-        return {row["row_key"]: row for row in json.loads(run.stdout)["results"]}
+        return json.loads(run.stdout)["results"]
 
-    def one(self, work, settings=None, **more):
-        text = json.dumps({**work, "settings": settings or {}})
-        rows = self.check("--work", text, "--device", "cpu", **more)
-        self.assertEqual(len(rows), 1, rows.keys())
-        return next(iter(rows.values()))
+    def each(self, works, **more):
+        """A row for each work and settings, in their order."""
+        suite = {"name": "each", "rounds": 1, "seconds_per_row": 0.02, "most_seconds": 60,
+                 "items": [{**work, "settings": settings} for work, settings in works]}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(suite, file)
+            file.flush()
+            rows = self.check("--suite", file.name, "--device", "cpu", **more)
+        self.assertEqual(len(rows), len(works))
+        return rows
 
     def assert_right_or_refused(self, rows):
-        for key, row in rows.items():
+        for row in rows:
+            key = row["row_key"]
             self.assertIn(row["status"], ("ok", "unsupported"), f"{key}: {row['reason']}")
             if row["status"] == "unsupported":
                 self.assertEqual(len(row["reason"].splitlines()), 1, key)
@@ -43,20 +49,20 @@ class Mlx(unittest.TestCase):
         rows = self.check("--suite", "conformance")
         self.assert_right_or_refused(rows)
         right = {row["key"].split("/")[0] + "/" + row["key"].split("/")[1]
-                 for row in rows.values() if row["status"] == "ok"}
+                 for row in rows if row["status"] == "ok"}
         self.assertLessEqual({"gemm/f32", "gemm/f64", "gemm/bf16", "gemm/f16", "stream/copy",
                               "stream/triad", "stream/read", "stream/write", "convstack/f32",
                               "convstack/bf16", "dispatch/1", "sustained/2s"}, right)
-        weights = [row for row in rows.values() if "/w-q" in row["key"] and row["status"] == "ok"]
+        weights = [row for row in rows if "/w-q" in row["key"] and row["status"] == "ok"]
         self.assertGreaterEqual(len(weights), 6)
 
     def test_attention_graphs_and_back_ends(self):
         rows = self.check("--suite", str(HERE / "suite.json"))
         self.assert_right_or_refused(rows)
-        right = [key for key, row in rows.items() if row["status"] == "ok"]
+        right = [row["row_key"] for row in rows if row["status"] == "ok"]
         for part in ("/causal@", "/window-17@", "/causal/bwd@", "/window-17/bwd@", "h4:2", "/s1:96/"):
             self.assertTrue(any(part in key for key in right), part)
-        refused = {key: row["reason"] for key, row in rows.items() if row["status"] != "ok"}
+        refused = [row["row_key"] for row in rows if row["status"] != "ok"]
         self.assertTrue(any(key.endswith("/flash") for key in refused))
 
     def test_refusals_say_why(self):
@@ -76,14 +82,14 @@ class Mlx(unittest.TestCase):
             ({"kind": "load", "bytes": 4096}, {"timing": "isolated"}, "raw files"),
             ({"kind": "alloc", "what": "single"}, {"timing": "isolated"}, "malloc"),
         ]
-        for work, settings, why in cases:
-            row = self.one(work, settings)
+        rows = self.each([(work, settings) for work, settings, _ in cases])
+        for row, (_, _, why) in zip(rows, cases):
             self.assertEqual(row["status"], "unsupported", row["row_key"])
             self.assertIn(why, row["reason"])
 
     def test_a_graph_needs_a_compiler_on_a_cpu(self):
         with tempfile.TemporaryDirectory() as empty:
-            row = self.one({"kind": "dispatch", "ops": 2}, {"graph": True}, env={"PATH": empty})
+            row, = self.each([({"kind": "dispatch", "ops": 2}, {"graph": True})], env={"PATH": empty})
         self.assertEqual(row["status"], "unsupported")
         self.assertIn("calls g++", row["reason"])
 
@@ -92,20 +98,20 @@ class Mlx(unittest.TestCase):
         work = {"kind": "gemm", "dtype": "f32", "m": 96, "n": 96, "k": 96}
         hostile = {"OPENBLAS_NUM_THREADS": "1", "MLX_DISABLE_COMPILE": "1"}
         for threads, env in ((1, {}), (0, {}), (0, hostile)):
-            row = self.one(work, {"threads": threads}, env=env)
+            row, = self.each([(work, {"threads": threads})], env=env)
             self.assertEqual(row["status"], "ok", row["reason"])
             notes = [note for note in row["notes"] if note.startswith("BLAS: ")]
             self.assertEqual(len(notes), 1, row["notes"])
             self.assertRegex(notes[0], r"^BLAS: .+ \(.*\), \d+ threads?$")
             if threads == 1:
                 self.assertTrue(notes[0].endswith(", 1 thread"), notes)
-        half = self.one({**work, "dtype": "bf16"})
+        half, conv, back = self.each([
+            ({**work, "dtype": "bf16"}, {}),
+            ({"kind": "convstack", "dtype": "bf16", "channels": 16, "spatial": 35, "depth": 3}, {}),
+            ({"kind": "attention", "dtype": "f32", "batch": 1, "heads": 2, "kv_heads": 2, "seq_q": 16,
+              "seq_kv": 16, "head_dim": 16, "pass": "bwd"}, {})])
         self.assertTrue(any("one thread of scalar code" in note for note in half["notes"]))
-        conv = self.one({"kind": "convstack", "dtype": "bf16", "channels": 16, "spatial": 35,
-                         "depth": 3})
         self.assertEqual(conv["executed_dtype"], "f32")
-        back = self.one({"kind": "attention", "dtype": "f32", "batch": 1, "heads": 2, "kv_heads": 2,
-                         "seq_q": 16, "seq_kv": 16, "head_dim": 16, "pass": "bwd"})
         self.assertIn("vjp: forward computed again inside, unfused", back["notes"])
 
 
