@@ -19,10 +19,12 @@ namespace ridge::cpu::HWY_NAMESPACE {
 const FlashRows* GetRows(DType) { return nullptr; }
 #else
 
-// Keys of a block: their scores are weighed before the values are read.
-constexpr int64_t kKeys = 128;
+// Keys of a block: their scores are weighed before the values are read, and lie in the first-level
+// cache with what they are of.
+constexpr int64_t kKeys = 64;
 // Elements of a row that are summed at a time, one vector each.
 constexpr int kStrip = 4;
+constexpr int64_t kMostHeadDim = 256;
 
 HWY_INLINE V LoadElements(const float* at) { return hn::LoadU(Floats(), at); }
 HWY_INLINE V LoadElements(const uint16_t* at) {
@@ -34,83 +36,136 @@ HWY_INLINE V LoadElements(const hwy::float16_t* at) {
   return hn::PromoteTo(Floats(), hn::LoadU(half, at));
 }
 
-// o[e] = shrink · o[e] + sum over j of p[j] · v[j][e], kCount vectors.
-template <int kCount, class Element>
-HWY_INLINE void Weigh(const Element* HWY_RESTRICT v, int64_t head_dim, const float* HWY_RESTRICT p,
-                      int64_t keys, float shrink, float* HWY_RESTRICT o) {
+// Scores of R rows and, in their place, their weights.
+template <int R>
+struct Weights {
+  HWY_ALIGN float p[R][kKeys];
+  float shrink[R];
+};
+
+// o[r][e] = shrink[r] · o[r][e] + sum over j of p[r][j] · v[j][e], of kCount vectors; rows of o lie
+// `stride` apart.
+template <int kCount, int R, class Element>
+HWY_INLINE void Weigh(const Element* HWY_RESTRICT v, int64_t head_dim, const Weights<R>& weights,
+                      int64_t keys, float* HWY_RESTRICT o, int64_t stride) {
   const Floats d;
-  V sum[kCount];
+  V sum[R][kCount];
 #pragma GCC unroll 16
-  for (int n = 0; n < kCount; ++n) {
-    sum[n] = hn::Mul(hn::Set(d, shrink), hn::LoadU(d, o + n * kLanes));
-  }
-  for (int64_t j = 0; j < keys; ++j, v += head_dim) {
-    const V weight = hn::Set(d, p[j]);
+  for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
     for (int n = 0; n < kCount; ++n) {
-      sum[n] = hn::MulAdd(weight, LoadElements(v + n * kLanes), sum[n]);
+      sum[r][n] = hn::Mul(hn::Set(d, weights.shrink[r]), hn::LoadU(d, o + r * stride + n * kLanes));
+    }
+  }
+  for (int64_t j = 0; j < keys; ++j, v += head_dim) {
+    V value[kCount];
+#pragma GCC unroll 16
+    for (int n = 0; n < kCount; ++n) value[n] = LoadElements(v + n * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const V weight = hn::Set(d, weights.p[r][j]);
+#pragma GCC unroll 16
+      for (int n = 0; n < kCount; ++n) sum[r][n] = hn::MulAdd(weight, value[n], sum[r][n]);
     }
   }
 #pragma GCC unroll 16
-  for (int n = 0; n < kCount; ++n) hn::StoreU(sum[n], d, o + n * kLanes);
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+    for (int n = 0; n < kCount; ++n) hn::StoreU(sum[r][n], d, o + r * stride + n * kLanes);
+  }
 }
 
-// One row against keys k and values v of a block; partial: see flash_rows.h.
-template <class Element>
-HWY_INLINE void RowBlock(const Element* HWY_RESTRICT q, const Element* HWY_RESTRICT k,
-                         const Element* HWY_RESTRICT v, int64_t head_dim, int64_t keys, float scale,
-                         float* HWY_RESTRICT partial) {
+// R rows against the `keys` keys k and values v of a block, of which row r sees seen[r]. q is f32.
+// Every key and value is loaded once for all R. partials: see flash_rows.h.
+template <int R, class Element>
+HWY_INLINE void RowsBlock(const float* HWY_RESTRICT q, const Element* HWY_RESTRICT k,
+                          const Element* HWY_RESTRICT v, int64_t head_dim, int64_t keys,
+                          float scale, const KeyRange* seen, float* HWY_RESTRICT partials) {
   const Floats d;
-  HWY_ALIGN float p[kKeys];
-  float largest = partial[head_dim];
+  const int64_t stride = head_dim + 2;
+  Weights<R> weights;
   for (int64_t j = 0; j < keys; ++j, k += head_dim) {
-    V sum = hn::Mul(LoadElements(q), LoadElements(k));
-    for (int64_t e = kLanes; e < head_dim; e += kLanes) {
-      sum = hn::MulAdd(LoadElements(q + e), LoadElements(k + e), sum);
+    V sum[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) sum[r] = hn::Zero(d);
+    for (int64_t e = 0; e < head_dim; e += kLanes) {
+      const V key = LoadElements(k + e);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        sum[r] = hn::MulAdd(hn::Load(d, q + r * kMostHeadDim + e), key, sum[r]);
+      }
     }
-    p[j] = hn::GetLane(hn::SumOfLanes(d, sum)) * scale;
-    largest = std::max(largest, p[j]);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const float score = hn::GetLane(hn::SumOfLanes(d, sum[r])) * scale;
+      weights.p[r][j] = j >= seen[r].begin && j < seen[r].end ? score : kHidden;
+    }
   }
-  const float shrink = hn::GetLane(Exp2<false>(hn::Set(d, partial[head_dim] - largest)));
-  std::fill(p + keys, p + (keys + kLanes - 1) / kLanes * kLanes, kHidden);
-  V weights = hn::Zero(d);
-  for (int64_t j = 0; j < keys; j += kLanes) {
-    const V weight = Exp2<false>(hn::Sub(hn::Load(d, p + j), hn::Set(d, largest)));
-    weights = hn::Add(weights, weight);
-    hn::Store(weight, d, p + j);
+  const int64_t whole = (keys + kLanes - 1) / kLanes * kLanes;
+  for (int r = 0; r < R; ++r) {
+    float* p = weights.p[r];
+    float& largest = partials[r * stride + head_dim];
+    float& sum = partials[r * stride + head_dim + 1];
+    std::fill(p + keys, p + whole, kHidden);
+    V top = hn::Set(d, largest);
+    for (int64_t j = 0; j < whole; j += kLanes) top = hn::Max(top, hn::Load(d, p + j));
+    top = hn::MaxOfLanes(d, top);
+    weights.shrink[r] = hn::GetLane(Exp2<false>(hn::Sub(hn::Set(d, largest), top)));
+    largest = hn::GetLane(top);
+    V total = hn::Zero(d);
+    for (int64_t j = 0; j < whole; j += kLanes) {
+      const V weight = Exp2<false>(hn::Sub(hn::Load(d, p + j), top));
+      total = hn::Add(total, weight);
+      hn::Store(weight, d, p + j);
+    }
+    sum = sum * weights.shrink[r] + hn::GetLane(hn::SumOfLanes(d, total));
   }
-  partial[head_dim] = largest;
-  partial[head_dim + 1] = partial[head_dim + 1] * shrink + hn::GetLane(hn::SumOfLanes(d, weights));
   int64_t e = 0;
   for (; e + kStrip * kLanes <= head_dim; e += kStrip * kLanes) {
-    Weigh<kStrip>(v + e, head_dim, p, keys, shrink, partial + e);
+    Weigh<kStrip, R>(v + e, head_dim, weights, keys, partials + e, stride);
   }
-  for (; e < head_dim; e += kLanes) Weigh<1>(v + e, head_dim, p, keys, shrink, partial + e);
+  for (; e < head_dim; e += kLanes) {
+    Weigh<1, R>(v + e, head_dim, weights, keys, partials + e, stride);
+  }
 }
 
 int64_t PartialFloats(int64_t head_dim) { return head_dim + 2; }
 
-template <class Element>
-void AttendRows(const FlashHead& head, int64_t rows, int64_t begin, int64_t end, float* partials) {
-  const auto* q = static_cast<const Element*>(head.q);
-  const auto* k = static_cast<const Element*>(head.k);
-  const auto* v = static_cast<const Element*>(head.v);
+// Rows [first, first + R).
+template <int R, class Element>
+void AttendSome(const FlashHead& head, int64_t first, int64_t begin, int64_t end, float* partials) {
   const int64_t width = head.head_dim;
-  for (int64_t r = 0; r < rows; ++r) {
-    float* partial = partials + r * PartialFloats(width);
+  HWY_ALIGN float q[R * kMostHeadDim];
+  KeyRange seen[R], all{end, begin};
+  for (int r = 0; r < R; ++r) {
+    const auto* row = static_cast<const Element*>(head.q) + (first + r) * width;
+    for (int64_t e = 0; e < width; e += kLanes) {
+      hn::Store(LoadElements(row + e), Floats(), q + r * kMostHeadDim + e);
+    }
+    const int64_t query = (first + r) % head.seq_q;
+    seen[r] = seen_by(head, query, query);
+    all = {std::min(all.begin, seen[r].begin), std::max(all.end, seen[r].end)};
+    float* partial = partials + (first + r) * PartialFloats(width);
     std::fill_n(partial, width, 0.0f);
     partial[width] = kNothing;
     partial[width + 1] = 0;
   }
-  for (int64_t j = begin; j < end; j += kKeys) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const KeyRange seen = seen_by(head, r % head.seq_q, r % head.seq_q);
-      const int64_t from = std::max(j, seen.begin), to = std::min({j + kKeys, end, seen.end});
-      if (from >= to) continue;
-      RowBlock(q + r * width, k + from * width, v + from * width, width, to - from, head.scale,
-               partials + r * PartialFloats(width));
-    }
+  const int64_t last = std::min(end, all.end);
+  for (int64_t j = std::max(begin, all.begin); j < last; j += kKeys) {
+    KeyRange here[R];
+    for (int r = 0; r < R; ++r) here[r] = {seen[r].begin - j, seen[r].end - j};
+    RowsBlock<R>(q, static_cast<const Element*>(head.k) + j * width,
+                 static_cast<const Element*>(head.v) + j * width, width, std::min(kKeys, last - j),
+                 head.scale, here, partials + first * PartialFloats(width));
   }
+}
+
+template <class Element>
+void AttendRows(const FlashHead& head, int64_t rows, int64_t begin, int64_t end, float* partials) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) AttendSome<4, Element>(head, r, begin, end, partials);
+  for (; r + 2 <= rows; r += 2) AttendSome<2, Element>(head, r, begin, end, partials);
+  for (; r < rows; ++r) AttendSome<1, Element>(head, r, begin, end, partials);
 }
 
 template <class Element>
@@ -120,7 +175,7 @@ void CombineRows(const FlashHead& head, int64_t rows, int64_t cuts, const float*
     const float* partial = partials + r * PartialFloats(width);
     float largest = kNothing, weights = 0;
     for (int64_t c = 0; c < cuts; ++c) largest = std::max(largest, partial[c * step + width]);
-    HWY_ALIGN float sum[256] = {};
+    HWY_ALIGN float sum[kMostHeadDim] = {};
     for (int64_t c = 0; c < cuts; ++c) {
       const float* part = partial + c * step;
       const float share = std::exp2(part[width] - largest);
