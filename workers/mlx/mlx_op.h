@@ -40,6 +40,7 @@ class MlxOp : public sdk::Op {
   Arrays& inputs(int64_t copy) { return inputs_.at(static_cast<size_t>(copy)); }
 
  private:
+  mx::array poisoned(const TensorSpec& spec) const;
   mx::array filled(const TensorSpec& spec, const InputSource& source) const;
   const mx::array* find(std::string_view tensor, int64_t copy, DType& dtype) const;
 
