@@ -41,9 +41,8 @@ def generate(key, array, first=0):
 
 def plan(work, settings):
     """The tensors' shapes, and what computes the outputs (c, sum) from the inputs; None: not ours."""
-    if settings.get("form") == "packed" or settings.get("threads") or work.get("nontemporal"):
-        return None
-    if work.get("weights"):
+    if (settings.get("form") == "packed" or settings.get("threads") or work.get("nontemporal")
+            or work.get("weights")):
         return None
     if work["kind"] == "gemm" and work["dtype"] == "f32" == (work.get("output") or "f32"):
         m, n, k, nt = work["m"], work["n"], work["k"], work.get("layout") == "nt"

@@ -42,6 +42,7 @@ class MlxOp : public sdk::Op {
 
  private:
   void submit();  // what is waiting
+  mx::array poisoned(const TensorSpec& spec) const;
   mx::array filled(const TensorSpec& spec, const InputSource& source) const;
   const mx::array* find(std::string_view tensor, int64_t copy, DType& dtype) const;
 
