@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's rows of ridge against triton's do_bench of the same call, in turn, on a GPU.
 
-  bench/do_bench.py RIDGE [SUITE] [TURNS]
+  bench/do_bench.py RIDGE [SUITE] [TURNS] [further arguments of ridge run]
 
 Each turn is one `ridge run --worker torch --device cuda:0 --suite SUITE` (frameworks) and then do_bench
 of every row that it gave: triton.testing.do_bench clears the second-level cache before each call and
@@ -90,7 +90,7 @@ def main():
     ours, peers, spread = {}, {}, {}
     for _ in range(turns):
         run = subprocess.run([ridge, "run", "--worker", "torch", "--device", "cuda:0", "--suite", suite,
-                              "-o", "jsonl"], stdout=subprocess.PIPE, text=True, check=False)
+                              "-o", "jsonl", *sys.argv[4:]], stdout=subprocess.PIPE, text=True, check=False)
         for line in run.stdout.splitlines():
             row = json.loads(line)
             if row["status"] != "ok" or row["settings"]["graph"]:
