@@ -211,6 +211,7 @@ Result<Graph> graph_of(const Attention& a, const Settings& settings, Place place
   if (way == "fused" && backward) return Error{"fused: MLX decides by itself backward"};
   Graph graph;
   if (on_cpu) {
+    graph.backend = "unfused";
     graph.by_blas = !is_half(a.dtype);
     const double flops = cost(a, {.backend = "unfused"}).executed_flops * (backward ? 1.5 : 1);
     if (!graph.by_blas) {

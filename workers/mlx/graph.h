@@ -25,6 +25,7 @@ struct Graph {
   std::string kernel;
   std::vector<std::string> notes = {};
   std::optional<std::string> executed_dtype = {};  // where it is not the one asked for
+  std::optional<std::string> backend = {};         // which way it is, where that is known
   bool by_blas = false;  // its products are those of the BLAS, on as many threads as are set
   bool waits = false;    // the wait belongs to the op
 };

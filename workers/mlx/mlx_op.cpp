@@ -185,8 +185,10 @@ std::vector<double> MlxOp::read(std::string_view tensor, int64_t copy,
 }
 
 sdk::OpInfo MlxOp::info() const {
-  sdk::OpInfo info{
-      .kernel = graph_.kernel, .notes = graph_.notes, .executed_dtype = graph_.executed_dtype};
+  sdk::OpInfo info{.kernel = graph_.kernel,
+                   .notes = graph_.notes,
+                   .executed_dtype = graph_.executed_dtype,
+                   .backend = graph_.backend};
   for (const auto* all : {&input_specs_, &output_specs_}) {
     for (const TensorSpec& spec : *all) {
       info.bytes_held += spec.bytes() * static_cast<int64_t>(inputs_.size());
