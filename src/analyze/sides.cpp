@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "analyze/roofline.h"
 #include "base/dtype.h"
@@ -59,19 +60,19 @@ std::string version_of(const Run& run, const std::string& worker) {
 
 constexpr std::string_view kNoDevice = "-";  // of a worker that could not even say what it has
 
-// The key that rows of all sides share. Workers name one device each in their own way.
-std::string shared_key(const Member& m, std::span<const Across> across) {
+// Where a row ran, as its shared key says. Workers name one device each in their own way.
+std::string place_of(const Member& m, std::span<const Across> across) {
   const Row& row = *m.row;
+  if (contains(across, Across::device) || contains(across, Across::machine)) return "*";
+  if (!contains(across, Across::worker) || row.device == kNoDevice) return row.device;
+  return physical_device(m.run->header, row.worker, row.device);
+}
+
+// The key that rows of all sides share.
+std::string shared_key(const Row& row, const std::string& place, std::span<const Across> across) {
   const std::string work = contains(across, Across::dtype) ? key_without_dtype(row) : row.key();
-  const bool workers = contains(across, Across::worker);
-  std::string place = row.device;
-  if (contains(across, Across::device) || contains(across, Across::machine)) {
-    place = "*";
-  } else if (workers && place != kNoDevice) {
-    place = physical_device(m.run->header, row.worker, row.device);
-  }
-  return fmt::format("{}@{}:{}/{}", work, workers ? "*" : row.worker, place,
-                     settings_key(row.settings));
+  return fmt::format("{}@{}:{}/{}", work, contains(across, Across::worker) ? "*" : row.worker,
+                     place, settings_key(row.settings));
 }
 
 // Which side a row is on, by what is across; empty: it has no such thing.
@@ -127,6 +128,7 @@ Sides sides(const std::vector<Given>& given, std::span<const Across> across) {
       });
   Sides out;
   std::map<std::string, size_t> side_index, group_index;
+  std::set<std::string> places;
   std::vector<std::pair<size_t, Member>> without_device;  // the side, and the row
   const auto add = [&](const std::string& key, size_t side, const Member& member) {
     const auto [at, new_group] = group_index.emplace(key, out.groups.size());
@@ -148,25 +150,23 @@ Sides sides(const std::vector<Given>& given, std::span<const Across> across) {
         if (row.device == kNoDevice) {
           without_device.emplace_back(side->second, member);
         } else {
-          add(shared_key(member, across), side->second, member);
+          const std::string place = place_of(member, across);
+          places.insert(place);
+          add(shared_key(row, place, across), side->second, member);
         }
       }
     }
   }
   // What failed before it had a device stands beside every device that did the same work.
-  const size_t with_device = out.groups.size();
   for (const auto& [side, member] : without_device) {
-    const std::string key = shared_key(member, across);
-    const size_t at = key.find(fmt::format(":{}/", kNoDevice), member.row->key().size());
     bool found = false;
-    for (size_t g = 0; g < with_device && at != std::string::npos; ++g) {
-      const std::string& other = out.groups[g].key;
-      if (!other.starts_with(key.substr(0, at + 1)) || !other.ends_with(key.substr(at + 2)))
-        continue;
+    for (const std::string& place : places) {
+      const std::string key = shared_key(*member.row, place, across);
+      if (!group_index.contains(key)) continue;
       found = true;
-      add(std::string(other), side, member);
+      add(key, side, member);
     }
-    if (!found) add(key, side, member);
+    if (!found) add(shared_key(*member.row, place_of(member, across), across), side, member);
   }
   for (Group& group : out.groups) group.of_side.resize(out.labels.size());
   return out;
