@@ -67,7 +67,8 @@ inline constexpr uint64_t kMostSafetensorsHeader = 100'000'000;  // bytes, as th
 Result<Safetensors> parse_safetensors(std::span<const std::byte> file);
 
 // A file, an index (model.safetensors.index.json) or a folder that holds model.safetensors or an
-// index. All shards of an index are opened; a tensor must stand in the shard that the index says.
+// index. All shards of an index are opened; a tensor must stand in the shard that the index says,
+// and what else a shard holds is left out.
 Result<Safetensors> open_safetensors(const std::string& path);
 
 }  // namespace ridge
