@@ -54,6 +54,7 @@ constexpr Entry kFormats[] = {
     {BlockFormat::tq2_0, "tq2_0", 256, 66},
     {BlockFormat::mxfp4, "mxfp4", 32, 17},
     {BlockFormat::nvfp4, "nvfp4", 64, 36},
+    {BlockFormat::q1_0, "q1_0", 128, 18},
 };
 
 const Entry& entry(BlockFormat format) {

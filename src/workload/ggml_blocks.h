@@ -34,7 +34,8 @@ namespace ridge {
 //                             elements j and j + 64, byte j of 32 high ones elements j, j + 32,
 //                             j + 64, j + 96 from the low bits up; d·s·(q - 32), s of each 16
 //   f32 f16 bf16 f64 i8 i16 i32 i64  1   plain elements
-// The rest (q8_1 and q8_k are ggml's own intermediates; iq, tq, mxfp4, nvfp4) is known by size.
+// The rest (q8_1 and q8_k are ggml's own intermediates; iq, tq, mxfp4, nvfp4, q1_0) is known by
+// size.
 enum class BlockFormat : uint32_t {
   f32 = 0,
   f16 = 1,
@@ -68,7 +69,8 @@ enum class BlockFormat : uint32_t {
   tq1_0 = 34,
   tq2_0 = 35,
   mxfp4 = 39,
-  nvfp4 = 40
+  nvfp4 = 40,
+  q1_0 = 41
 };
 
 std::string_view name(BlockFormat format);                             // "q4_k"
