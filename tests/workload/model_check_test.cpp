@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <set>
 #include <sstream>
@@ -97,17 +98,21 @@ TEST_P(ModelCheck, HonestProgramsPass) {
 }
 
 TEST_P(ModelCheck, FaultsDoNot) {
-  for (const Fault fault :
-       {Fault::head, Fault::layer, Fault::expert, Fault::rope, Fault::mask, Fault::lost}) {
-    if (fault == Fault::expert && !use_.model.is_moe()) continue;
-    double least = INFINITY;
-    for (uint64_t salt = 1; salt <= 3; ++salt) {
-      const InputSource inputs{.seed = salt, .salt = salt};
-      const auto weights = *weight_rows(use_, inputs);
-      least = std::min(least, worst(expected_last(use_, inputs), found(*weights, inputs, fault)));
+  std::map<Fault, double> least;
+  for (uint64_t salt = 1; salt <= 3; ++salt) {
+    const InputSource inputs{.seed = salt, .salt = salt};
+    const auto weights = *weight_rows(use_, inputs);
+    const auto right = expected_last(use_, inputs);
+    for (const Fault fault :
+         {Fault::head, Fault::layer, Fault::expert, Fault::rope, Fault::mask, Fault::lost}) {
+      if (fault == Fault::expert && !use_.model.is_moe()) continue;
+      const double factor = worst(right, found(*weights, inputs, fault));
+      least[fault] = salt == 1 ? factor : std::min(least[fault], factor);
     }
-    std::printf("%s %.1f\n", model_test::kFaults[static_cast<size_t>(fault)], least);
-    EXPECT_GT(least, 1.5) << model_test::kFaults[static_cast<size_t>(fault)];
+  }
+  for (const auto& [fault, factor] : least) {
+    std::printf("%s %.1f\n", model_test::kFaults[static_cast<size_t>(fault)], factor);
+    EXPECT_GT(factor, 1.5) << model_test::kFaults[static_cast<size_t>(fault)];
   }
 }
 
@@ -119,8 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"tiny-qwen3", ModelFormat::q8_0}, Case{"tiny-moe", ModelFormat::f16},
                     Case{"tiny-moe", ModelFormat::q8_0}, Case{"tiny-deepseek", ModelFormat::f16},
                     Case{"tiny-deepseek", ModelFormat::q8_0}),
-    [](const auto& info) {
-      std::string text = std::string(info.param.model) + "_" + std::string(name(info.param.format));
+    [](const auto& param_info) {
+      std::string text =
+          std::string(param_info.param.model) + "_" + std::string(name(param_info.param.format));
       std::replace(text.begin(), text.end(), '-', '_');
       return text;
     });

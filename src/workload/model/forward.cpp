@@ -188,12 +188,13 @@ Forward::Matrix Forward::attention(const Layer& layer, Cache& cache, const Matri
         p.push_back(scale * dot(&q[t][head * dim], &cache.keys[j * width + at], dim));
       }
       softmax(p);
-      if (options_.rounded) round_probabilities(*options_.rounded, p);
+      if (options_.rounded) round_sum(*options_.rounded, p);
       for (size_t n = 0; n < seen.size(); ++n) {
         const double* value = &cache.values[seen[n] * width + at];
-        for (size_t d = 0; d < dim; ++d) out[t][head * dim + d] += p[n] * value[d];
+        const auto sum = out[t].subspan(head * dim, dim);
+        for (size_t d = 0; d < dim; ++d) sum[d] += p[n] * value[d];
+        if (options_.rounded) round_sum(*options_.rounded, sum);
       }
-      if (options_.rounded) round_probabilities(*options_.rounded, out[t].subspan(head * dim, dim));
     }
   }
   return multiply(layer.output, 0, m_.hidden_size, out);

@@ -44,20 +44,15 @@ void round_beside(BlockFormat weights, std::span<double> row) {
 
 void round_to(KvFormat format, std::span<double> head) {
   switch (format) {
-    case KvFormat::f32: return to_floats(head);
+    case KvFormat::f32:
     case KvFormat::f16: return to_halves(head);
     case KvFormat::bf16: return to_brain_floats(head);
     case KvFormat::q8_0: return to_eight_bits(head, 32);
   }
 }
 
-void round_probabilities(KvFormat format, std::span<double> row) {
-  switch (format) {
-    case KvFormat::f32: return to_floats(row);
-    case KvFormat::bf16: return to_brain_floats(row);
-    case KvFormat::f16:
-    case KvFormat::q8_0: return to_halves(row);
-  }
+void round_sum(KvFormat format, std::span<double> row) {
+  format == KvFormat::f32 || format == KvFormat::f16 ? to_halves(row) : to_floats(row);
 }
 
 }  // namespace ridge

@@ -13,9 +13,9 @@ namespace ridge {
 // same; blocks of 32 weights take blocks of 8 bits (q8_0, q8_1), of 256 weights those of 256
 // (q8_k) where the row allows; else f32.
 void round_beside(BlockFormat weights, std::span<double> row);
-// Queries, keys and values of a head.
+// Queries, keys and values of a head. An f32 cache is turned to f16 by flash attention.
 void round_to(KvFormat format, std::span<double> head);
-// Probabilities, and what they sum up: not in blocks, and no finer than f16.
-void round_probabilities(KvFormat format, std::span<double> row);
+// Probabilities, and each partial sum of values: flash attention adds values of f16 up in f16.
+void round_sum(KvFormat format, std::span<double> row);
 
 }  // namespace ridge
