@@ -44,8 +44,8 @@ double products(const Outputs& o) {
   return forward_products(o.use.model, o.use.depth + o.tokens, o.rows_each());
 }
 
-// Whole rows, of few sequences as each costs a pass; of models too large for that a sample of the
-// last rows, for a twin.
+// Whole rows, of few sequences as each costs a pass; of models too large for that a sample: most of
+// the last rows, for a twin, some of any, which must not be as poisoned.
 std::vector<int64_t> choose(const Outputs& o, int64_t want, TensorKey choice) {
   const int64_t vocab = o.use.model.vocab_size;
   int64_t draws = 0;
@@ -56,7 +56,7 @@ std::vector<int64_t> choose(const Outputs& o, int64_t want, TensorKey choice) {
   std::set<int64_t> out;
   if (products(o) > kMostProducts) {
     for (int64_t i = 0; i < want; ++i) {
-      const int64_t row = o.last_row(draw(o.use.batch));
+      const int64_t row = i % 4 == 3 ? draw(o.rows()) : o.last_row(draw(o.use.batch));
       out.insert(row * vocab + draw(vocab));
     }
     return {out.begin(), out.end()};
