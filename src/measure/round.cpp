@@ -31,11 +31,11 @@ constexpr double kFetchBytePerNs = 2;  // and operands that `hot` had in a cache
 constexpr double kCheapFillBytes = 2.5e8;  // up to here every row is tried, beyond on suspicion
 constexpr int kFreshTries = 40;            // a busy machine lets one of them through …
 constexpr double kFreshTriesNs = 6e9;      // … in this time …
-constexpr double kFreshPauseS = 0.06;      // … which they are spread over: a stall may take seconds
-constexpr double kTimeSliceNs = 1e7;       // more for each op where others were at work
-constexpr int kFewTries = 5;               // whatever the time
-constexpr int kTimingTries = 3;            // of a round whose samples do not add up
-constexpr double kAllocPatience = 600;     // s
+constexpr double kFreshPauseS = 0.06;   // … which they are spread over: a stall may take seconds
+constexpr double kTimeSliceNs = 1e7;    // more for each op where others were at work
+constexpr int kFewTries = 5;            // whatever the time
+constexpr int kTimingTries = 3;         // of a round whose samples do not add up
+constexpr double kAllocPatience = 600;  // s
 constexpr uint64_t kFreshSalt = uint64_t{1} << 62;
 
 double now_ns() {
@@ -69,6 +69,7 @@ class Round {
         row_(row),
         effort_(effort),
         request_(request),
+        seconds_(request.seconds),
         patience_s_(patience(row, effort)) {}
 
   RoundOutcome measure() {
@@ -102,6 +103,7 @@ class Round {
         client_.prepare({row_.work, row_.settings, row_.device, request_.salt}, patience_s_);
     if (!take(prepared)) return false;
     out_.prepared = *std::move(prepared);
+    out_.ready_s = out_.prepared.prepare_ns * 1e-9;
     held_ = !out_.prepared.unsupported;
     out_.notes = out_.prepared.notes;
     if (out_.prepared.unsupported) {
@@ -126,7 +128,16 @@ class Round {
   }
 
   bool check_before() {
-    return !request_.check_first || check_one(0, 256, true, request_.salt * 2 + 1);
+    if (!request_.check_first) return true;
+    const double asked = now_ns();
+    if (!check_one(0, 256, true, request_.salt * 2 + 1)) return false;
+    out_.ready_s += (now_ns() - asked - out_.first_call_ns.value_or(0)) * 1e-9;
+    // How long an op takes was a guess until now.
+    if (request_.slice > 0 && out_.first_call_ns) {
+      const double least = kLeastOps * *out_.first_call_ns * 1e-9;
+      seconds_ = std::min(seconds_, std::max(request_.slice, least));
+    }
+    return true;
   }
 
   // How many ops make a sample long enough for the clock.
@@ -136,7 +147,7 @@ class Round {
     const auto& hello = client_.hello();
     const double needed = std::max({kLeastSampleNs, kLeastTicks * hello.clock_tick_ns,
                                     kLeastOverheads * hello.clock_overhead_ns,
-                                    2 * request_.seconds * 1e9 / double{kMostSamples}});
+                                    2 * seconds_ * 1e9 / double{kMostSamples}});
     if (out_.first_call_ns.value_or(0) > 20 * needed) return true;
     std::vector<double> ns;
     auto reply = client_.time(
@@ -179,8 +190,8 @@ class Round {
 
   // One request. `why` is what does not add up, empty if all does.
   bool time(std::string& why) {
-    auto rule = stats::StoppingRule::for_budget(request_.seconds, effort_.round_target);
-    rule.least_s = std::min(0.5, 0.7 * request_.seconds);
+    auto rule = stats::StoppingRule::for_budget(seconds_, effort_.round_target);
+    rule.least_s = std::min(0.5, 0.7 * seconds_);
     stats::Decision decision;
     int64_t next_check = rule.few_samples;
     double measured_ns = 0;
@@ -192,7 +203,7 @@ class Round {
          .salt = request_.salt * 2,
          .ops_per_sample = out_.ops_per_sample,
          .most_samples = kMostSamples,
-         .most_ns = request_.seconds * 1e9},
+         .most_ns = seconds_ * 1e9},
         [&](const protocol::Samples& samples) {
           if (!watch) watch.emplace(client_.pid());
           const bool on_device = !samples.device_ns.empty();
@@ -219,6 +230,7 @@ class Round {
     if (!take(reply)) return false;
     out_.timed_s += reply->wall_ns * 1e-9;
     out_.fill_s += reply->fill_ns * 1e-9;
+    if (!request_.check_first) out_.ready_s += reply->fill_ns * 1e-9;
     out_.bytes_peak = reply->timed.bytes_peak;
     out_.values = reply->timed.values;
     for (const std::string& note : reply->timed.notes) {
@@ -232,7 +244,7 @@ class Round {
     }
     if (watch) out_.watched = watch->end();
     believe_device_or_host(ops);
-    decision = stats::decide(rule, out_.ns, ops, request_.seconds);
+    decision = stats::decide(rule, out_.ns, ops, seconds_);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
     if (out_.watched.power_w) {
@@ -350,7 +362,8 @@ class Round {
           [](const protocol::Samples&) { return true; }, patience_s_);
       if (!take(reply)) return false;
       // Each answer, and the same once more: the second shows what asking alone takes.
-      double took = reply->wall_ns;
+      const double untimed = made_ready_each_time(row_.work) ? reply->timed.untimed_ns : 0;
+      double took = reply->wall_ns - untimed;
       for (const std::string& output : outputs) {
         const CheckOfOne answer = ask_once(output, copies - 1);
         if (!answer.good) return false;
@@ -394,6 +407,7 @@ class Round {
   const PlannedRow& row_;
   const Effort& effort_;
   const RoundRequest& request_;
+  double seconds_;  // of timing
   double patience_s_;
   bool held_ = false;            // the worker has a handle of ours: any number, 0 too
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
