@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "workload/model/find.h"
 
 namespace ridge::cli {
 namespace {
@@ -148,14 +149,14 @@ Result<Suite> load_suite(const std::string& name, const Context& context) {
 
 ModelLookup models_of(const Context& context) {
   return [data = context.data](const std::string& text) -> Result<ModelUse> {
-    auto read = read_text(fmt::format("{}/models/{}.json", data, text));
-    if (!read) return read.error();
-    auto json = Json::parse(*read);
-    if (!json) return json.error().in(text);
-    auto model = parse_model(*json, text);
-    if (!model) return model.error();
+    auto found = find_model(text, data);
+    if (!found) return found.error();
+    for (const std::string& what : found->beyond) {
+      complain(fmt::format("{}: beyond its configuration: {}", text, what), kOk);
+    }
     ModelUse use;
-    use.model = *std::move(model);
+    use.model = std::move(found->model);
+    use.file = std::move(found->file);
     return use;
   };
 }
