@@ -14,6 +14,8 @@ using namespace evidence;
 
 constexpr int64_t kFewRows = 8;        // as in decoding: hardly more than a matrix times a vector
 constexpr double kWorthSaying = 1.05;  // a gain below this may be noise
+constexpr double kWorthWeights = 1.2;  // of bytes: not that of a format and its own mixture
+constexpr int64_t kMostSequences = 4096;
 
 std::string work_on(const std::string& device, const Row& row) {
   // Stores that bypass the caches do the same work.
@@ -74,6 +76,9 @@ std::string Adviser::faster_way(const Run& run, const Row& row, const std::strin
   add(its.timing != own.timing, fmt::format("{} calls", name(its.timing)));
   add(its.backend != own.backend,
       its.backend.empty() ? "the library's own choice of backend" : "backend " + its.backend);
+  add(its.micro_batch != own.micro_batch,
+      its.micro_batch == 0 ? "micro-batches of the default size"
+                           : fmt::format("micro-batches of {}", its.micro_batch));
   add(its.graph != own.graph, its.graph ? "a recorded graph" : "no graph");
   if (how.empty()) return "";
   return fmt::format("{}: ×{:.2g} here", how, gain);
@@ -106,6 +111,55 @@ std::string Adviser::narrower(const Row& row, const std::string& device, int thr
   return out;
 }
 
+// What would make a model faster that is bound by `placement`.
+std::string Adviser::for_model(const Row& row, const Placement& placement,
+                               const std::string& device, int threads) const {
+  const Limit& nearest = placement.limits.front();
+  if (nearest.kind == Roof::Kind::call) return "more work a call: more sequences at once";
+  if (nearest.kind == Roof::Kind::compute) {
+    const std::string dtype = nearest.name.substr(nearest.name.find(' ') + 1);
+    const Roof* own = find(roofline_, Roof::Kind::compute, device, threads, dtype);
+    const Roof* int8 = find(roofline_, Roof::Kind::compute, device, threads, "int8");
+    if (own && int8 && int8 != own && int8->rate.value > kWorthSaying * own->rate.value) {
+      return fmt::format("products of narrower weights: int8 ×{:.2g} here",
+                         int8->rate.value / own->rate.value);
+    }
+    return "fewer operations: a smaller model, or a shorter prompt";
+  }
+  std::vector<std::string> out;
+  for (const ModelFormat format : {ModelFormat::q8_0, ModelFormat::q4_k_m}) {
+    Workload other = row.work;
+    ModelUse& use = *model_use(other);
+    use.file.reset();
+    use.format = format;
+    const double gain = row.cost.bytes_read / cost(other, row.settings).bytes_read;
+    if (gain >= kWorthWeights) out.push_back(fmt::format("{} ×{:.2g}", name(format), gain));
+  }
+  std::string text = out.empty() ? "fewer bytes: a smaller model"
+                                 : fmt::format("fewer bytes: weights in {}", fmt::join(out, ", "));
+  const auto compute =
+      std::find_if(placement.limits.begin(), placement.limits.end(),
+                   [](const Limit& one) { return one.kind == Roof::Kind::compute; });
+  const auto* decode = std::get_if<Decode>(&row.work);
+  if (!decode || compute == placement.limits.end()) return text;
+  // As many sequences as share the weights before either limit is a quarter further away.
+  int64_t most = decode->use.batch;
+  for (int64_t batch = 2 * most; batch <= kMostSequences; batch *= 2) {
+    Decode more = *decode;
+    more.use.batch = batch;
+    const Cost c = cost(more, row.settings);
+    const double reads = nearest.floor_ns * c.bytes_read / row.cost.bytes_read;
+    const double products = compute->floor_ns * c.executed_flops / row.cost.executed_flops;
+    if (std::max(reads, products) > 1.25 * nearest.floor_ns) break;
+    most = batch;
+  }
+  if (most > decode->use.batch) {
+    text += fmt::format("; or a batch: {} sequences in place of {} take hardly longer", most,
+                        decode->use.batch);
+  }
+  return text;
+}
+
 std::string Adviser::advice(const Run& run, const Row& row, const Placement& placement) const {
   if (!placement.refused.empty() || placement.limits.empty()) return "";
   const std::string device = physical_device(run.header, row.worker, row.device);
@@ -115,7 +169,11 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
   std::vector<std::string> out;
   if (std::string other = faster_way(run, row, device); !other.empty()) out.push_back(other);
   if (!placement.bound()) {
-    if (out.empty()) {
+    if (out.empty() && model_use(row.work)) {
+      out.push_back(
+          "other threads, a micro-batch or another library: nothing measured here is "
+          "faster");
+    } else if (out.empty()) {
       const bool few_rows = product && batch_of(row) > 0 && batch_of(row) <= kFewRows;
       const bool attention = std::holds_alternative<Attention>(row.work);
       if (attention && row.cost.footprint > cost(row.work, {}).footprint) {
@@ -129,6 +187,10 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
                                   nearest.name, nearest.from.substr(0, nearest.from.find('@'))));
       }
     }
+    return joined(out);
+  }
+  if (model_use(row.work)) {
+    out.push_back(for_model(row, placement, device, threads));
     return joined(out);
   }
   switch (nearest.kind) {

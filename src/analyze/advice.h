@@ -23,6 +23,8 @@ class Adviser {
     const Row* row;
   };
   std::string faster_way(const Run& run, const Row& row, const std::string& device) const;
+  std::string for_model(const Row& row, const Placement& placement, const std::string& device,
+                        int threads) const;
   std::string narrower(const Row& row, const std::string& device, int threads) const;
 
   const Roofline& roofline_;

@@ -97,6 +97,13 @@ ChipVerdict judge_compute(const Roof& roof, const Chip& chip, const Header& head
   return held(roof, peak->flops, "dense peak", kLeastOfPeak);
 }
 
+std::optional<double> of_all_sockets(const Chip& chip, const Header& header) {
+  const auto bandwidth = memory_bandwidth(chip);
+  if (!bandwidth) return std::nullopt;
+  if (chip.kind != ChipKind::cpu) return *bandwidth;
+  return *bandwidth * number(header.machine.find("cpu"), "sockets").value_or(1);
+}
+
 ChipVerdict judge_memory(const Roof& roof, const Chip* chip, const Header& header) {
   if (roof.level != "memory") return unknown("no figure is published");
   if (roof.threads != 0) return unknown("a part of the cores, not the chip");
@@ -109,16 +116,26 @@ ChipVerdict judge_memory(const Roof& roof, const Chip* chip, const Header& heade
     if (installed) return held(roof, *installed, "installed memory's bandwidth", kLeastOfBandwidth);
   }
   if (!chip) return unknown("no figure");
-  const auto bandwidth = memory_bandwidth(*chip);
-  if (!bandwidth) return unknown(bandwidth.reason);
-  double all = *bandwidth;
-  if (chip->kind == ChipKind::cpu) {
-    all *= number(header.machine.find("cpu"), "sockets").value_or(1);
-  }
-  return held(roof, all, "published bandwidth", kLeastOfBandwidth);
+  const auto bandwidth = of_all_sockets(*chip, header);
+  if (!bandwidth) return unknown(memory_bandwidth(*chip).reason);
+  return held(roof, *bandwidth, "published bandwidth", kLeastOfBandwidth);
 }
 
 }  // namespace
+
+std::optional<double> published_bandwidth(const std::string& device,
+                                          const std::vector<DeviceChip>& chips,
+                                          const Header& header) {
+  if (device == "cpu") {
+    if (virtual_machine(header)) return std::nullopt;
+    const auto installed =
+        number(header.machine.find("memory"), "theoretical_bandwidth_bytes_per_s");
+    if (installed) return installed;
+  }
+  const DeviceChip* found = chip_of(chips, device);
+  if (!found || !found->match.chip) return std::nullopt;
+  return of_all_sockets(*found->match.chip, header);
+}
 
 std::string_view name(ChipVerdict::Is is) {
   switch (is) {

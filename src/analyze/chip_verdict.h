@@ -32,6 +32,12 @@ struct ChipVerdict {
 };
 std::string_view name(ChipVerdict::Is is);
 
+// Bytes a second of the memory that is installed, or else of the chip; nullopt: nobody knows, or it
+// is a virtual machine's share.
+std::optional<double> published_bandwidth(const std::string& device,
+                                          const std::vector<DeviceChip>& chips,
+                                          const Header& header);
+
 // `chips` are those of the machine that `header` describes, `from` the row that made the roof.
 // Dense figures only; no figure, no clock or a part of a chip: no share.
 ChipVerdict judge(const Roof& roof, const std::vector<DeviceChip>& chips, const Header& header,

@@ -13,6 +13,11 @@ inline constexpr double kFewWrites = 0.02;
 // So far beyond the last cache, a set walked again and again finds hardly an eighth of it there.
 inline constexpr double kFarBeyond = 8;
 
+// A floor so far above the time is none for this row: small works take shorter ways through a
+// library than the call that was measured, and operands may lie nearer than thought.
+inline constexpr double kRefuted = 1.25;
+inline constexpr double kSurelyRefuted = 1.10;  // … or, with all of its interval, above this
+
 // Ok, with a rate and a time, and nothing that says the rate is not the machine's.
 bool believable(const Row& row);
 

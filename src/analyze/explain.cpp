@@ -1,6 +1,7 @@
 #include "analyze/explain.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -40,6 +41,18 @@ Explanation explain(std::vector<const Run*> runs, const ChipDatabase& database) 
   Explanation out;
   out.chips = match_machine(database, runs.back()->header.machine);
   out.roofline = roofline(runs);
+  for (const Run* run : runs) {
+    std::set<std::string> devices;
+    for (const Row& row : run->rows) {
+      if (model_use(row.work)) {
+        devices.insert(physical_device(run->header, row.worker, row.device));
+      }
+    }
+    for (const std::string& device : devices) {
+      const auto rate = published_bandwidth(device, out.chips, run->header);
+      if (rate) out.roofline.published_bytes_per_s[device] = *rate;
+    }
+  }
   const auto from_rows = rows_of(runs, out.roofline.roofs);
   for (const Roof& roof : out.roofline.roofs) {
     const Row* from = from_rows.at(roof.run + "|" + roof.from);
@@ -70,6 +83,9 @@ Explanation explain(std::vector<const Run*> runs, const ChipDatabase& database) 
   const Adviser adviser(out.roofline, rows);
   for (const auto& [run, row] : rows) {
     ExplainedRow explained{run, row, place(out.roofline, *run, *row), ""};
+    if (explained.placement.impossible) {
+      out.findings.push_back(row->row_key() + ": " + explained.placement.refused);
+    }
     explained.advice = adviser.advice(*run, *row, explained.placement);
     out.rows.push_back(std::move(explained));
   }

@@ -32,7 +32,8 @@ struct Explanation {
   std::vector<ChipVerdict> verdicts;  // of each roof
   std::vector<RidgePoint> ridges;
   std::vector<ExplainedRow> rows;
-  size_t measured_again = 0;  // rows left out, as a later run has them
+  size_t measured_again = 0;          // rows left out, as a later run has them
+  std::vector<std::string> findings;  // rows that cannot be what they are called, and why
 };
 
 // At least one run, all of one machine. Points into them.

@@ -4,17 +4,13 @@
 #include <cmath>
 
 #include "analyze/evidence.h"
+#include "analyze/models.h"
 #include "analyze/roofline.h"
 
 namespace ridge {
 namespace {
 
 using namespace evidence;
-
-// A floor so far above the time is none for this row: small works take shorter ways through a
-// library than the call that was measured, and operands may lie nearer than thought.
-constexpr double kRefuted = 1.25;
-constexpr double kSurelyRefuted = 1.10;  // … or, with all of its interval, above this
 
 void add(Placement& out, Roof::Kind kind, std::string title, const stats::Estimate& floor,
          const stats::Estimate& time, bool is_roof, const std::string& from) {
@@ -84,8 +80,15 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
   const int threads = threads_of(run.header, device, row.settings);
   const stats::Estimate time = time_of(row);
   std::string missing;
-  if (const auto dtype = product_dtype(row)) {
-    const Roof* roof = find(roofline, Roof::Kind::compute, device, threads, *dtype);
+  if (model_use(row.work)) {
+    out.refused = impossible_decode(roofline, row, device, threads);
+    out.impossible = !out.refused.empty();
+    if (out.impossible) return out;
+    place_model(roofline, row, device, threads, out, missing);
+  } else if (const auto dtype = product_dtype(row)) {
+    // Products with quantised weights have a roof of their own.
+    const Roof* roof = find(roofline, Roof::Kind::compute, device, threads, operation(row.work));
+    if (!roof) roof = find(roofline, Roof::Kind::compute, device, threads, *dtype);
     if (!roof) {
       out.refused = fmt::format(
           "no roof of {} products{}: measure one with --work '{{\"kind\": \"gemm\", \"dtype\": "
@@ -98,7 +101,7 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
     add(out, Roof::Kind::compute, "compute " + *dtype, per(row.cost.executed_flops, roof->rate),
         time, roof->from == row.row_key() && roof->run == run.header.id, roof->from);
   }
-  if (!std::holds_alternative<Dispatch>(row.work)) {
+  if (!std::holds_alternative<Dispatch>(row.work) && !model_use(row.work)) {
     if (const auto floor = memory_floor(roofline, run, row, device, threads, missing)) {
       add(out, Roof::Kind::memory, floor->name, floor->ns, time, floor->is_roof, floor->from);
     }

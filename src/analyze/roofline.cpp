@@ -134,8 +134,11 @@ void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
   std::map<std::tuple<std::string, int, std::string>, Best> best;
   for (const Run* run : runs) {
     for (const Row& row : run->rows) {
-      const auto dtype = product_dtype(row);
+      auto dtype = product_dtype(row);
       if (!dtype || !shows_roofs(row) || !believable(row)) continue;
+      // Quantised weights are multiplied in whatever way the library likes: "f32 q8_0".
+      const auto* gemm = std::get_if<Gemm>(&row.work);
+      if (gemm && gemm->weights) dtype = operation(row.work);
       const std::string device = physical_device(run->header, row.worker, row.device);
       const int threads = threads_of(run->header, device, row.settings);
       const stats::Estimate time = time_of(row);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,7 +50,8 @@ struct Limit {
   double share = 0;             // floor / time: 1 at the roof
   stats::Interval share_range;  // from the intervals of the row and the roof
   bool is_roof = false;         // the roof is this very row: its share tells nothing
-  std::string from;  // row_key of the row that made the roof (of reads, if there are two)
+  std::string from;      // row_key of the row that made the roof (of reads, if there are two)
+  std::string why = {};  // this roof, where it is not the row's own dtype that says so
 };
 
 // From this share on a row is said to be bound by a limit.
@@ -57,6 +59,7 @@ inline constexpr double kBoundFrom = 0.70;
 
 struct Placement {
   std::string refused;        // why the row has no place; empty: it has
+  bool impossible = false;    // refused, as it cannot be what it is called
   std::vector<Limit> limits;  // the nearest (of the longest floor) first
   // The limit that binds it; null: none does, the library leaves time on the table.
   const Limit* bound() const {
@@ -67,6 +70,7 @@ struct Placement {
 struct Roofline {
   std::vector<Roof> roofs;
   std::vector<CacheLevel> levels;  // of a device and threads: from the smallest on
+  std::map<std::string, double> published_bytes_per_s;  // of a device's memory, where it is known
 };
 
 // Roofs of one machine from all its runs. None is made of a row that is not ok or has no rate to

@@ -7,6 +7,7 @@
 
 #include "cli/compare_runs.h"
 #include "cli/context.h"
+#include "cli/model_flags.h"
 #include "machine/presence.h"
 #include "report/formats.h"
 
@@ -24,6 +25,7 @@ inline constexpr int kInterrupted = 130;
 struct Choice {
   std::string suite = "quick";
   std::vector<std::string> works;  // JSON, each as an item of a suite; instead of the suite
+  ModelFlags models;               // instead of both
   std::string filter;              // regular expression on the row_key
   std::vector<std::string> workers, devices;
 };

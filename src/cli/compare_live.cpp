@@ -89,7 +89,9 @@ class Side {
       used[own.rows.back().worker] = true;
     }
     Json settings = Json::object();
-    settings.set("suite", args.choice.works.empty() ? args.choice.suite : "work");
+    settings.set("suite", !args.choice.models.given().empty() ? "models"
+                          : !args.choice.works.empty()        ? "work"
+                                                              : args.choice.suite);
     settings.set("filter", args.choice.filter).set("seed", args.seed);
     settings.set("rounds", args.rounds).set("budget_s", live.plan.effort.seconds);
     settings.set("live", Json::object()

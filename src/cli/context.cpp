@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "workload/model/find.h"
 
 namespace ridge::cli {
 namespace {
@@ -40,7 +41,13 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-Result<Suite> suite_of_works(const std::vector<std::string>& works) {
+bool typed(const Context& context, std::string_view flag) {
+  return std::any_of(context.argv.begin(), context.argv.end(), [&](const std::string& word) {
+    return word == flag || word.starts_with(std::string(flag) + "=");
+  });
+}
+
+Result<Suite> suite_of_works(const std::vector<std::string>& works, const ModelLookup& models) {
   Json items = Json::array();
   for (const std::string& text : works) {
     auto item = Json::parse(text);
@@ -49,7 +56,26 @@ Result<Suite> suite_of_works(const std::vector<std::string>& works) {
   }
   Json suite = Json::object();
   suite.set("name", "work").set("items", std::move(items));
-  return parse_suite(suite.dump(), "--work");
+  return parse_suite(suite.dump(), "--work", models);
+}
+
+// What a choice asks for: models, works or a suite.
+Result<Suite> suite_of(const Choice& choice, const Context& context) {
+  const std::string flag = choice.models.given();
+  if (flag.empty()) {
+    return choice.works.empty() ? load_suite(choice.suite, context)
+                                : suite_of_works(choice.works, models_of(context));
+  }
+  const char* other = !choice.works.empty()       ? "--work"
+                      : typed(context, "--suite") ? "--suite"
+                                                  : nullptr;
+  if (other) {
+    return Error{fmt::format(
+        "{} and {} exclude each other: models are measured with -m, or named in an item: "
+        "{{\"kind\": \"prefill\", \"model\": \"qwen3-0.6b\", …}}",
+        flag, other)};
+  }
+  return suite_of_models(choice.models, models_of(context));
 }
 
 // Without control characters: names and reasons come from workers and files, and none of them shall
@@ -118,12 +144,25 @@ Result<Suite> load_suite(const std::string& name, const Context& context) {
   }
   auto text = read_text(own ? fmt::format("{}/suites/{}.json", context.data, name) : name);
   if (!text) return text.error();
-  return parse_suite(*text, own ? "suite " + name : name);
+  return parse_suite(*text, own ? "suite " + name : name, models_of(context));
+}
+
+ModelLookup models_of(const Context& context) {
+  return [data = context.data](const std::string& text) -> Result<ModelUse> {
+    auto found = find_model(text, data);
+    if (!found) return found.error();
+    for (const std::string& what : found->beyond) {
+      complain(fmt::format("{}: beyond its configuration: {}", text, what), kOk);
+    }
+    ModelUse use;
+    use.model = std::move(found->model);
+    use.file = std::move(found->file);
+    return use;
+  };
 }
 
 Result<Resolved> resolve(const Choice& choice, const Context& context) {
-  auto suite =
-      choice.works.empty() ? load_suite(choice.suite, context) : suite_of_works(choice.works);
+  auto suite = suite_of(choice, context);
   if (!suite) return suite.error();
   Resolved out{.suite = *std::move(suite)};
   const auto found = find_workers(context.variable("RIDGE_WORKER_PATH"), context.libexec);

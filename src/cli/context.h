@@ -39,7 +39,10 @@ std::vector<std::string> suite_names(const Context& context);
 // By name, or by the path of a .json file.
 Result<Suite> load_suite(const std::string& name, const Context& context);
 
-// Resolves a choice: the suite (or the works given), the workers found, the filter.
+// Models by name in data/models, files and folders.
+ModelLookup models_of(const Context& context);
+
+// Resolves a choice: the suite (or the works or models given), the workers found, the filter.
 struct Resolved {
   Suite suite;
   PlanQuery query;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -47,6 +48,7 @@ void add_choice(CLI::App* command, Choice& choice) {
   command->add_option("--device", choice.devices, "only these devices; comma or repeat")
       ->delimiter(',')
       ->envname("RIDGE_DEVICE");
+  add_model_flags(command, choice.models);
 }
 
 // CLI::Range takes NaN for a number in any range.
@@ -81,13 +83,13 @@ void add_run(CLI::App& app, RunArgs& args) {
       ->envname("RIDGE_BUDGET");
   command->add_flag("--fast", args.fast, "a third of the time, wider intervals");
   command->add_flag("--rigorous", args.rigorous, "four times the time, narrower intervals");
-  command->add_option("--rounds", args.rounds, "visits to each row, each in a fresh worker")
+  command->add_option("-r,--rounds", args.rounds, "visits to each row, each in a fresh worker")
       ->envname("RIDGE_ROUNDS");
   command->add_option("--seed", args.seed, "of inputs and order")
       ->envname("RIDGE_SEED")
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
       ->capture_default_str();
-  command->add_flag("--dry-run,-n", args.dry_run, "show what would be measured");
+  command->add_flag("--dry-run", args.dry_run, "show what would be measured");
   command->add_flag("--strict", args.strict, "exit with 3 where a row is unstable");
   command->add_option("--out", args.out, "folder of the run file")
       ->envname("RIDGE_OUT")
@@ -229,8 +231,10 @@ int dispatch(int argc, char** argv) {
       "leave out the roofline and the caches drawn in characters (md; as wide "
       "as the terminal, ASCII without a UTF-8 locale)");
 
+  std::vector<std::string> words = with_long_names({argv + std::min(argc, 1), argv + argc});
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       return app.exit(error);  // --help, --version

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -34,6 +35,8 @@ Result<Effort> effort_of(const RunArgs& args, const Suite& suite, size_t rows) {
                                        : args.rigorous ? 2 * suite.rounds
                                                        : suite.rounds);
   if (effort.rounds < 1 || effort.rounds > 1000) return Error{"--rounds must lie in 1 to 1000"};
+  if (args.rounds)
+    effort.most_load_s = std::numeric_limits<double>::infinity();  // it was asked for
   effort.round_target = args.fast ? 0.03 : args.rigorous ? 0.005 : 0.01;
   effort.row_target = args.fast ? 0.10 : args.rigorous ? 0.02 : 0.05;
   effort.deadline_s = args.deadline_s;
@@ -96,6 +99,12 @@ int run(const RunArgs& args, const Context& context) {
   const auto sampled = std::count_if(plan.rows.begin(), plan.rows.end(),
                                      [](const auto& row) { return !row.skip && row.in_rounds(); });
   plan.effort = *effort_of(args, resolved->suite, static_cast<size_t>(sampled));
+  if (measured == 0 && !args.choice.models.given().empty()) {
+    complain(
+        "no worker here runs these models; llamacpp does, which is built where "
+        "`scripts/frameworks llamacpp` got llama.cpp",
+        kOk);
+  }
   if (args.dry_run) return print_result(dry_run_text(plan)) ? kOk : kFailed;
 
   CompareRule against;

@@ -1,5 +1,7 @@
 #include "measure/assemble.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -120,6 +122,25 @@ void estimate(const Steady& steady, int not_steady, double target, Row& row) {
     time.mode_high_ns = estimate->modes->modes.slow.median;
     row.add(Flag::bimodal);
   }
+}
+
+// A whole model that is too slow to load for more than one round: its interval is that of one
+// process, and the note says so.
+void estimate_one_round(const PlannedRow& planned, const Steady& steady, const Effort& effort,
+                        Row& row) {
+  if (!model_use(row.work) || planned.rounds_of(effort) != 1 || steady.rounds.size() != 1) return;
+  if (!row.has(Flag::few_samples)) return;
+  const auto interval = stats::median_interval(steady.rounds.front());
+  if (interval) {
+    row.time.ci_low_ns = interval->lo;
+    row.time.ci_high_ns = interval->hi;
+    std::erase(row.flags, Flag::few_samples);
+    if (interval->width() / 2 > effort.row_target * *row.time.median_ns) row.add(Flag::imprecise);
+  }
+  row.notes.push_back(
+      fmt::format("{}: {}", planned.note.empty() ? "one round" : planned.note,
+                  interval ? "the interval is of one process, another one may differ by more"
+                           : "too few samples for an interval"));
 }
 
 // One bad round of five hardly moves the number: what the machine did is the row's if it did it in
@@ -272,6 +293,7 @@ Row assemble(const PlannedRow& planned, const std::string& worker, const Effort&
       row.time.median_ns = stats::median(steady.pooled);  // its results are `values`
     }
     add_round_facts(rounds, row);
+    estimate_one_round(planned, steady, effort, row);
     add_machine_flags(rounds, row);
     add_telemetry(rounds, row.telemetry);
     derive_rate(row);

@@ -44,10 +44,48 @@ void add_ceilings(Plan& plan, const ChipDatabase& database, const Machine& machi
   }
 }
 
+namespace {
+
+// Tokens a second by the work and the bytes that each takes. Which dtype a model is multiplied in
+// may be anybody's guess, so any of the chip's will do.
+void hold_model_against_peak(const PlannedRow& planned, double rate, Row& row) {
+  const Ceilings& ceilings = *planned.ceilings;
+  const double flops = rate * row.cost.model_flops / row.cost.count;
+  const double bytes = rate * row.cost.bytes_read / row.cost.count;
+  std::optional<double> sampled_hz;
+  if (ceilings.processor && row.telemetry.clock_max_mhz) {
+    sampled_hz = *row.telemetry.clock_max_mhz * 1e6;
+  }
+  std::optional<Ceiling> compute;
+  for (const Ceilings::Compute& one : ceilings.compute) {
+    const auto most = compute_ceiling(ceilings, one.dtype, row.settings.threads, sampled_hz);
+    if (most && (!compute || most->rate > compute->rate)) compute = most;
+  }
+  if (compute && flops > compute->rate) {
+    return refuse(
+        row,
+        fmt::format("{} mean {}, above the {} that {} can do: {}", show_rate(rate, row.rate.unit),
+                    show_rate(flops, RateUnit::flop_per_s),
+                    show_rate(compute->rate, RateUnit::flop_per_s), ceilings.chip, compute->from));
+  }
+  const auto memory =
+      memory_ceiling(ceilings, row.cost.footprint, static_cast<double>(planned.cache_bytes));
+  if (memory && bytes > memory->rate) {
+    refuse(row,
+           fmt::format("{} mean that {} of weights and cache are read, above the {} that {} "
+                       "can do: {}",
+                       show_rate(rate, row.rate.unit), show_rate(bytes, RateUnit::byte_per_s),
+                       show_rate(memory->rate, RateUnit::byte_per_s), ceilings.chip, memory->from));
+  }
+}
+
+}  // namespace
+
 void hold_against_peak(const PlannedRow& planned, Row& row) {
   if (!planned.ceilings || !row.rate.value) return;
   const Ceilings& ceilings = *planned.ceilings;
   const double rate = row.rate.ci_low.value_or(*row.rate.value);
+  if (row.rate.unit == RateUnit::token_per_s) return hold_model_against_peak(planned, rate, row);
   if (row.rate.unit == RateUnit::flop_per_s) {
     const std::string dtype = row.executed_dtype.value_or(dtype_or_operation(row.work));
     std::optional<double> sampled_hz;  // telemetry's clocks are the processor's

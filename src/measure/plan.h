@@ -22,6 +22,7 @@ struct Effort {
   double round_target = 0.01;  // half-width of a round's median at which it may stop early
   double row_target = 0.05;    // half-width of a row's interval above which it is `imprecise`
   double deadline_s = 60;      // for any answer of a worker, beside what the work itself may take
+  double most_load_s = 20;     // a model that takes longer to load takes part in one round
   uint64_t seed = 1;
 };
 
@@ -46,7 +47,9 @@ struct PlannedRow {
   std::vector<std::string> stderr_tail;  // of a worker that broke while it was asked
   int rounds = SuiteItem::kAllRounds;    // takes part in so many of the effort's
   double seconds = 0;                    // of a round, timed; set by share_time
+  double slice = 0;                      // of these, if ops were short
   double op_seconds = 0;                 // as guessed beforehand
+  std::string note;                      // of the row, such as why it has one round
   std::optional<size_t> beside;  // the row that this one is compared with: neither goes on alone
 
   int rounds_of(const Effort& effort) const {
@@ -85,6 +88,12 @@ struct RoughRates {
   double byte_per_s = 1e10;
   double fill_byte_per_s = 4e9;
 };
+
+inline constexpr double kLeastOps = 3;  // a round holds at least so many
+
+// What rows of whole models have to share to be measured in one process, which loads the model
+// once: worker, device, model and the form of its weights. Empty for other rows.
+std::string model_group(const PlannedRow& row);
 
 // Guesses how long ops take and shares effort.seconds among the rows that are sampled in rounds: an
 // equal slice a round, but never less than three ops take. A part is kept back for further rounds.

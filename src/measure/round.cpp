@@ -70,6 +70,7 @@ class Round {
         row_(row),
         effort_(effort),
         request_(request),
+        seconds_(request.seconds),
         patience_s_(patience(row, row.work, effort)) {}
 
   RoundOutcome measure() {
@@ -105,6 +106,7 @@ class Round {
         client_.prepare({row_.work, row_.settings, row_.device, request_.salt}, patience_s_);
     if (!take(prepared)) return false;
     out_.prepared = *std::move(prepared);
+    out_.ready_s = out_.prepared.prepare_ns * 1e-9;
     held_ = !out_.prepared.unsupported;
     out_.notes = out_.prepared.notes;
     if (out_.prepared.unsupported) {
@@ -131,7 +133,14 @@ class Round {
 
   bool check_before() {
     if (!request_.check_first) return true;
+    const double asked = now_ns();
     if (!check_one(0, 256, true, request_.salt * 2 + 1)) return false;
+    out_.ready_s += (now_ns() - asked - out_.first_call_ns.value_or(0)) * 1e-9;
+    // How long an op takes was a guess until now.
+    if (request_.slice > 0 && out_.first_call_ns) {
+      const double least = kLeastOps * *out_.first_call_ns * 1e-9;
+      seconds_ = std::min(seconds_, std::max(request_.slice, least));
+    }
     first_logits_ = std::move(unjudged_);
     return true;
   }
@@ -184,7 +193,7 @@ class Round {
     const auto& hello = client_.hello();
     const double needed = std::max({kLeastSampleNs, kLeastTicks * hello.clock_tick_ns,
                                     kLeastOverheads * hello.clock_overhead_ns,
-                                    2 * request_.seconds * 1e9 / double{kMostSamples}});
+                                    2 * seconds_ * 1e9 / double{kMostSamples}});
     if (out_.first_call_ns.value_or(0) > 20 * needed) return true;
     std::vector<double> ns;
     auto reply = client_.time(
@@ -227,8 +236,8 @@ class Round {
 
   // One request. `why` is what does not add up, empty if all does.
   bool time(std::string& why) {
-    auto rule = stats::StoppingRule::for_budget(request_.seconds, effort_.round_target);
-    rule.least_s = std::min(0.5, 0.7 * request_.seconds);
+    auto rule = stats::StoppingRule::for_budget(seconds_, effort_.round_target);
+    rule.least_s = std::min(0.5, 0.7 * seconds_);
     stats::Decision decision;
     int64_t next_check = rule.few_samples;
     double measured_ns = 0;
@@ -240,7 +249,7 @@ class Round {
          .salt = request_.salt * 2,
          .ops_per_sample = out_.ops_per_sample,
          .most_samples = kMostSamples,
-         .most_ns = request_.seconds * 1e9},
+         .most_ns = seconds_ * 1e9},
         [&](const protocol::Samples& samples) {
           if (!watch) watch.emplace(client_.pid());
           const bool on_device = !samples.device_ns.empty();
@@ -267,6 +276,7 @@ class Round {
     if (!take(reply)) return false;
     out_.timed_s += reply->wall_ns * 1e-9;
     out_.fill_s += reply->fill_ns * 1e-9;
+    if (!request_.check_first) out_.ready_s += reply->fill_ns * 1e-9;
     out_.bytes_peak = reply->timed.bytes_peak;
     out_.values = reply->timed.values;
     for (const std::string& note : reply->timed.notes) {
@@ -280,7 +290,7 @@ class Round {
     }
     if (watch) out_.watched = watch->end();
     believe_device_or_host(ops);
-    decision = stats::decide(rule, out_.ns, ops, request_.seconds);
+    decision = stats::decide(rule, out_.ns, ops, seconds_);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
     if (out_.watched.power_w) {
@@ -400,7 +410,8 @@ class Round {
           [](const protocol::Samples&) { return true; }, patience_s_);
       if (!take(reply)) return false;
       // Each answer, and the same once more: the second shows what asking alone takes.
-      double took = reply->wall_ns;
+      const double untimed = made_ready_each_time(row_.work) ? reply->timed.untimed_ns : 0;
+      double took = reply->wall_ns - untimed;
       for (const std::string& output : outputs) {
         const CheckOfOne answer = ask_once(output, copies - 1);
         if (!answer.good) return false;
@@ -444,6 +455,7 @@ class Round {
   const PlannedRow& row_;
   const Effort& effort_;
   const RoundRequest& request_;
+  double seconds_;  // of timing
   double patience_s_;
   bool held_ = false;            // the worker has a handle of ours: any number, 0 too
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows

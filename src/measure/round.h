@@ -19,6 +19,7 @@ struct RoundRequest {
   bool check_twin = true;      // after timing, where float64 cannot judge a model's logits
   int64_t ops_per_sample = 0;  // 0: find out
   double seconds = 1;          // of timing, warm-up included
+  double slice = 0;            // of these, if the first op takes less than was guessed; 0: all
   bool to_the_end = false;     // of those seconds, however good the samples are
 };
 
@@ -45,6 +46,7 @@ struct RoundOutcome {
   std::vector<Value> values;  // results that are no time, as the worker told them
   double timed_s = 0;         // of our wall time, between `started` and the reply
   double fill_s = 0;          // in which inputs were made
+  double ready_s = 0;         // until the first op could start: a model was loaded in it
   double twin_s = 0;          // that the check by the twin took
 };
 

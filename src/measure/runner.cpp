@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kCanarySeconds = 0.2;
 constexpr int kProbeSession = -1;
+constexpr int kModelSessions = 1'000'000;  // rounds are far fewer
 
 double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -50,7 +51,8 @@ Runner::Runner(Plan& plan, Listener listener, std::function<bool()> interrupted)
       interrupted_(std::move(interrupted)),
       sessions_(plan.workers, plan.effort, interrupted_),
       progress_(plan.rows.size()),
-      began_s_(now_s()) {}
+      began_s_(now_s()),
+      model_session_(kModelSessions) {}
 
 double Runner::elapsed() const { return now_s() - began_s_; }
 
@@ -61,6 +63,13 @@ Row Runner::row_of(size_t index) const {
   if (planned.beside && progress_[*planned.beside].failure && progress_[index].rounds.empty() &&
       !progress_[index].failure) {
     row.reason = "not measured: the other side failed before";
+  }
+  const auto load = loads_.find(model_group(planned));
+  if (load != loads_.end() && row.status == Status::ok) {
+    const bool file = model_use(row.work)->file.has_value();
+    row.values.push_back({.name = file ? "load" : "make_and_load",
+                          .value = *stats::median(load->second),
+                          .unit = "s"});
   }
   return row;
 }
@@ -95,6 +104,7 @@ void Runner::visit(const Step& step) {
                              .check_twin = twin_is_cheap(progress.rounds),
                              .ops_per_sample = ops_per_sample(step.row),
                              .seconds = planned.seconds,
+                             .slice = planned.slice,
                              .to_the_end = !planned.in_rounds()});
   }
   if (plan_.beside_another && plan_.beside_another()) outcome.watched.contended = true;
@@ -102,6 +112,14 @@ void Runner::visit(const Step& step) {
   if (planned.in_rounds()) shared_s_ += outcome.timed_s;
   if (interrupted_()) return;  // what was cut short is not the row's fault
   if (outcome.worker_lost) sessions_.drop(planned.worker);
+  if (const std::string group = model_group(planned); !group.empty()) {
+    // The first row of a process loads the model.
+    const bool first = loaded_session_[group] != step.session;
+    if (first && outcome.status == Status::ok) {
+      loads_[group].push_back(outcome.ready_s);
+      loaded_session_[group] = step.session;
+    }
+  }
   if (outcome.status != Status::ok) {
     progress.failure = std::move(outcome);
   } else {
@@ -235,6 +253,7 @@ std::vector<size_t> Runner::winners() const {
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     const Row row = row_of(i);
     if (row.status != Status::ok || !row.rate.value || !plan_.rows[i].in_rounds()) continue;
+    if (model_use(row.work)) continue;  // nobody asks which model is the fastest
     Best& best =
         groups[fmt::format("{}:{}/{}", row.worker, row.device, group_key(row.work, row.settings))];
     ++best.candidates;
@@ -268,27 +287,69 @@ Schedule Runner::further_rounds(int session) {
   std::vector<size_t> chosen;
   double used = 0;
   for (const auto& [width, index] : wide) {
-    const double seconds = plan_.rows[index].seconds;
+    double seconds = plan_.rows[index].seconds;
+    if (model_use(plan_.rows[index].work)) {  // it is loaded again
+      seconds += progress_[index].rounds.front().outcome.ready_s;
+    }
     if (used + seconds > left || used + seconds > whole_round / 2 + seconds / 2) continue;
     used += seconds;
     chosen.push_back(index);
   }
-  return rounds_schedule(chosen, 1, session, plan_.effort.seed);
+  return grouped_round(by_work(chosen), session, plan_.effort.seed);
 }
 
-// Rows of the same work and settings, on whichever worker and device.
+// Rows of the same work and settings, on whichever worker and device; of models, those that one
+// process measures.
 std::vector<std::vector<size_t>> Runner::by_work(const std::vector<size_t>& rows) const {
   std::map<std::string, size_t> index;
   std::vector<std::vector<size_t>> groups;
   for (const size_t row : rows) {
     const PlannedRow& planned = plan_.rows[row];
-    const auto [at, added] =
-        index.emplace(fmt::format("{}/{}", work_key(planned.work), settings_key(planned.settings)),
-                      groups.size());
+    const std::string model = model_group(planned);
+    const auto [at, added] = index.emplace(
+        !model.empty()
+            ? model
+            : fmt::format("{}/{}", work_key(planned.work), settings_key(planned.settings)),
+        groups.size());
     if (added) groups.emplace_back();
     groups[at->second].push_back(row);
   }
   return groups;
+}
+
+// Rows of one model that follow each other get a process of their own, which loads it once and
+// whose peak of memory is theirs alone: those that need least come first.
+void Runner::give_models_processes(Schedule& schedule) {
+  const auto group_of = [&](const Step& step) { return model_group(plan_.rows[step.row]); };
+  const auto footprint = [&](const Step& step) {
+    const PlannedRow& row = plan_.rows[step.row];
+    return cost(row.work, row.settings).footprint;
+  };
+  for (auto begin = schedule.begin(); begin != schedule.end();) {
+    const std::string group = group_of(*begin);
+    const auto end = std::find_if(begin + 1, schedule.end(),
+                                  [&](const Step& step) { return group_of(step) != group; });
+    if (!group.empty()) {
+      std::stable_sort(begin, end,
+                       [&](const Step& a, const Step& b) { return footprint(a) < footprint(b); });
+      ++model_session_;
+      for (auto step = begin; step != end; ++step) step->session = model_session_;
+    }
+    begin = end;
+  }
+}
+
+// A model that was slow to load in the first round is not loaded again.
+void Runner::limit_slow_loads() {
+  for (PlannedRow& row : plan_.rows) {
+    if (!model_use(row.work) || row.rounds_of(plan_.effort) == 1) continue;
+    const auto load = loads_.find(model_group(row));
+    if (load == loads_.end() || load->second.front() <= plan_.effort.most_load_s) continue;
+    steps_ -= static_cast<size_t>(row.rounds_of(plan_.effort) - 1);
+    row.rounds = 1;
+    row.note = fmt::format("one round, as loading the model takes {}",
+                           show_duration(load->second.front()));
+  }
 }
 
 // Wakes the clocks up and shares the time by what the canaries tell of the machine.
@@ -322,13 +383,17 @@ RunTotals Runner::run() {
   bool going = true;
   for (; going && !in_rounds.empty() && session < plan_.effort.rounds; ++session) {
     sing(session);
+    if (session == 1) limit_slow_loads();
     if (session > 0) share_what_is_left(base_seconds(plan_.effort), plan_.effort.rounds - session);
     std::erase_if(in_rounds, [&](size_t row) { return plan_.rows[row].rounds <= session; });
-    going = follow(grouped_round(by_work(in_rounds), session, plan_.effort.seed));
+    Schedule round = grouped_round(by_work(in_rounds), session, plan_.effort.seed);
+    give_models_processes(round);
+    going = follow(round);
   }
   while (going) {
-    const Schedule more = further_rounds(session);
+    Schedule more = further_rounds(session);
     if (more.empty()) break;
+    give_models_processes(more);
     steps_ += more.size();
     going = follow(more);
     ++session;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "measure/assemble.h"
@@ -68,6 +70,8 @@ class Runner {
   void share_what_is_left(double seconds, int rounds);
   std::vector<size_t> winners() const;
   std::vector<std::vector<size_t>> by_work(const std::vector<size_t>& rows) const;
+  void give_models_processes(Schedule& schedule);
+  void limit_slow_loads();
   Schedule further_rounds(int session);
   Row row_of(size_t index) const;
   void tell(const std::string& now);
@@ -87,6 +91,10 @@ class Runner {
   double measuring_s_ = 0, shared_s_ = 0;  // in all; of rows that share the effort's seconds
   double told_eta_s_ = 0;
   size_t steps_done_ = 0, steps_ = 0;
+  int model_session_;  // of the last process that was a model's own
+  // By model_group: seconds that each process took to load it, and the last such process.
+  std::map<std::string, std::vector<double>> loads_;
+  std::map<std::string, int> loaded_session_;
 };
 
 }  // namespace ridge

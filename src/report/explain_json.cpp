@@ -29,7 +29,9 @@ Json limit_json(const Limit& limit) {
   Json out = Json::object();
   out.set("kind", name(limit.kind)).set("name", limit.name).set("floor_ns", limit.floor_ns);
   out.set("share", limit.share).set("share_ci", interval_json(limit.share_range));
-  return out.set("is_roof", limit.is_roof).set("from", limit.from);
+  out.set("is_roof", limit.is_roof).set("from", limit.from);
+  if (!limit.why.empty()) out.set("why", limit.why);
+  return out;
 }
 
 Json row_json(const ExplainedRow& one) {
@@ -76,9 +78,12 @@ Json explain_json(const Explanation& all) {
     levels.push(one.set("bytes", level.bytes).set("measured", level.measured));
   }
   for (const ExplainedRow& row : all.rows) rows.push(row_json(row));
+  Json findings = Json::array();
+  for (const std::string& finding : all.findings) findings.push(finding);
   out.set("bound_from", kBoundFrom).set("runs", std::move(runs)).set("chips", std::move(chips));
   out.set("roofs", std::move(roofs)).set("ridge_points", std::move(ridges));
   out.set("cache_levels", std::move(levels)).set("rows", std::move(rows));
+  out.set("findings", std::move(findings));
   return out;
 }
 

@@ -215,15 +215,39 @@ std::string rows_text(const Explanation& all) {
   return out;
 }
 
+// Rows that are not what they are called, before all else.
+std::string findings_text(const Explanation& all) {
+  std::string out;
+  for (const std::string& finding : all.findings) out += fmt::format("- {}\n", finding);
+  return out.empty() ? "" : "\nRefused:\n\n" + out;
+}
+
+// Which products the models' were held against.
+std::string products_text(const Explanation& all) {
+  std::vector<std::pair<std::string, std::string>> told;  // of a format, why
+  for (const ExplainedRow& one : all.rows) {
+    for (const Limit& limit : one.placement.limits) {
+      if (limit.why.empty()) continue;
+      std::pair<std::string, std::string> line{operation(one.row->work), limit.why};
+      if (std::find(told.begin(), told.end(), line) == told.end()) told.push_back(line);
+    }
+  }
+  std::string out;
+  for (const auto& [format, why] : told) {
+    out += fmt::format("- models in {}: products in {}\n", format, why);
+  }
+  return out.empty() ? "" : "\nWhich products models are held against:\n\n" + out;
+}
+
 }  // namespace
 
 std::string explain_markdown(const Explanation& explanation) {
-  std::string out = machine_text(explanation);
+  std::string out = machine_text(explanation) + findings_text(explanation);
   out += "\nRoofs: the best that rows reached here\n\n" + roofs_table(explanation);
   out += ridges_text(explanation) + caches_text(explanation);
   out += fmt::format("\nRows: \"none\" is below {:.0f} % of every roof above it\n\n",
                      100 * kBoundFrom);
-  return out + rows_text(explanation);
+  return out + rows_text(explanation) + products_text(explanation);
 }
 
 }  // namespace ridge

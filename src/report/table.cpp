@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "report/model_table.h"
+
 namespace ridge {
 namespace {
 
@@ -39,6 +41,22 @@ std::string values_text(const Row& row) {
 std::string interval_text(const Row& row) {
   const auto half = relative_half_width(row);
   return half ? fmt::format("±{:.1f} %", 100 * *half) : "–";
+}
+
+// "- qwen3-0.6b q8_0 tg128: load 0.8 s, peak memory 1.10 GiB"
+std::string model_results(const Row& row) {
+  std::string text = values_text(row);
+  if (row.bytes_peak > 0) {
+    text += fmt::format("{}peak memory {}", text.empty() ? "" : ", ", show_bytes(row.bytes_peak));
+  }
+  if (text.empty()) return "";
+  return fmt::format("- {} {}: {}\n", model_of(row), test_name(row.work), text);
+}
+
+std::string reason_of(const Row& row) {
+  std::string text = fmt::format("- {}: {}: {}\n", row.row_key(), name(row.status), row.reason);
+  for (const std::string& line : row.stderr_tail) text += fmt::format("  stderr: {}\n", line);
+  return text;
 }
 
 std::string flags_text(const Row& row) {
@@ -99,6 +117,7 @@ std::string Table::markdown() const {
 }
 
 std::string limit_text(const Placement& placement) {
+  if (placement.impossible) return "impossible";
   if (!placement.refused.empty() || placement.limits.empty()) return "–";
   const Limit& nearest = placement.limits.front();
   // The row's key names its dtype.
@@ -118,6 +137,8 @@ std::string rows_table(const Run& run) {
       {"work", one_worker ? "how" : "worker, how", "rate", "95 %", "time", "n", "flags", "limit"},
       {false, false, true, true, true, true, false, false});
   const Roofline roofs = roofline({&run});
+  ModelTable models(run);
+  size_t others = 0;
   std::vector<Flag> seen;
   std::string reasons, results;
   size_t unsupported = 0;
@@ -129,14 +150,23 @@ std::string rows_table(const Run& run) {
       ++unsupported;
       continue;
     }
+    if (model_use(row.work)) {
+      const Placement placement = place(roofs, run, row);
+      models.add(row, limit_text(placement), flags_text(row));
+      if (row.status == Status::ok) results += model_results(row);
+      if (row.status != Status::ok) reasons += reason_of(row);
+      if (placement.impossible) {
+        reasons += fmt::format("- {}: {}\n", row.row_key(), placement.refused);
+      }
+      continue;
+    }
+    ++others;
     std::string how = settings_key(row.settings);
     if (!one_worker) how = fmt::format("{}:{} {}", row.worker, row.device, how);
     if (row.status != Status::ok) {
       table.add(
           {row.key(), how, std::string(name(row.status)), "–", "–", "", flags_text(row), "–"});
-      reasons += fmt::format("- {}: {}: {}\n", row.row_key(), name(row.status), row.reason);
-      for (const std::string& line : row.stderr_tail)
-        reasons += fmt::format("  stderr: {}\n", line);
+      reasons += reason_of(row);
       continue;
     }
     table.add({row.key(), how, row.rate.value ? show_rate(*row.rate.value, row.rate.unit) : "–",
@@ -144,7 +174,8 @@ std::string rows_table(const Run& run) {
                std::to_string(row.time.n), flags_text(row), limit_text(place(roofs, run, row))});
     if (!row.values.empty()) results += fmt::format("- {}: {}\n", row.key(), values_text(row));
   }
-  std::string out = table.markdown();
+  std::string out = models.empty() ? "" : models.markdown();
+  if (others > 0 || models.empty()) out += (out.empty() ? "" : "\n") + table.markdown();
   if (!results.empty()) out += "\n" + results;
   if (!reasons.empty()) out += "\n" + reasons;
   if (unsupported > 0) {

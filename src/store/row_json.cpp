@@ -120,6 +120,7 @@ Json to_json(const Row& row) {
 
   Json json = Json::object();
   json.set("type", "row").set("key", row.key()).set("row_key", row.row_key());
+  if (std::string test = test_name(row.work); !test.empty()) json.set("test", std::move(test));
   json.set("workload", to_json(row.work)).set("settings", to_json(row.settings));
   json.set("worker", row.worker).set("device", row.device).set("status", name(row.status));
   json.set("reason", row.reason.empty() ? Json() : Json(row.reason));

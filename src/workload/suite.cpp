@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "workload/fields.h"
+
 namespace ridge {
 namespace {
 
@@ -40,7 +42,25 @@ Result<std::vector<Json>> expand(const Json& item, const std::string& where) {
   return out;
 }
 
-Result<void> add_item(const Json& item, const std::string& where, Suite& suite) {
+// Puts what a model's name stands for in its place.
+Result<void> look_up_model(const ModelLookup& models, const std::string& where, Json& work) {
+  const Json* named = work.find("model");
+  if (!named || !named->is_string()) return {};
+  if (!models) return Error{fmt::format("{}: models are not known by name here", where)};
+  const std::string text = named->as_string();
+  auto found = models(text);
+  if (!found) return found.error().in(where);
+  work.set("model", to_json(found->model));
+  if (!found->file) return {};
+  if (work.find("format")) {
+    return Error{fmt::format("{}: {} brings its own weights: leave 'format' out", where, text)};
+  }
+  work.set("format", name(found->format)).set("file", field_json(*found->file));
+  return {};
+}
+
+Result<void> add_item(const Json& item, const std::string& where, const ModelLookup& models,
+                      Suite& suite) {
   Json work_axes = item, settings_axes = Json::object();
   int rounds = SuiteItem::kAllRounds;
   if (item.is_object()) {
@@ -58,7 +78,8 @@ Result<void> add_item(const Json& item, const std::string& where, Suite& suite) 
   if (suite.items.size() + works->size() * all_settings->size() > kMostItems) {
     return Error{fmt::format("{}: the suite has more than {} items", where, kMostItems)};
   }
-  for (const Json& work_json : *works) {
+  for (Json& work_json : *works) {
+    if (auto known = look_up_model(models, where, work_json); !known) return known.error();
     auto work = parse_workload(work_json, where);
     if (!work) return work.error();
     for (const Json& settings_json : *all_settings) {
@@ -72,7 +93,8 @@ Result<void> add_item(const Json& item, const std::string& where, Suite& suite) 
 
 }  // namespace
 
-Result<Suite> parse_suite(std::string_view text, const std::string& where) {
+Result<Suite> parse_suite(std::string_view text, const std::string& where,
+                          const ModelLookup& models) {
   auto json = Json::parse(text);
   if (!json) return json.error().in(where);
   Suite suite;
@@ -93,9 +115,8 @@ Result<Suite> parse_suite(std::string_view text, const std::string& where) {
   if (auto done = fields.done(); !done) return done.error();
   int index = 0;
   for (const Json& item : items.as_array()) {
-    if (auto added = add_item(item, fmt::format("{}: item {}", where, ++index), suite); !added) {
-      return added.error();
-    }
+    const std::string place = fmt::format("{}: item {}", where, ++index);
+    if (auto added = add_item(item, place, models, suite); !added) return added.error();
   }
   std::set<std::string> seen;
   for (const SuiteItem& item : suite.items) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct SuiteItem {
 //               "settings": {"form": "packed"}}]}
 // In an item (and in its settings) an array is an axis: every combination is made, the last axis
 // fastest. `rounds` in an item: it takes part in so many of the suite's only. An axis of objects
-// sets several fields at once; its own name says nothing.
+// sets several fields at once; its own name says nothing. A model stands there by its name.
 struct Suite {
   std::string name;
   std::string about;
@@ -37,6 +38,11 @@ struct Suite {
   std::vector<SuiteItem> items;
 };
 
-Result<Suite> parse_suite(std::string_view text, const std::string& where);
+// What an item's "model": "qwen3-0.6b" stands for: a configuration, and the file that holds its
+// weights, if there is one. The caller's, as nothing here reads files by itself.
+using ModelLookup = std::function<Result<ModelUse>(const std::string& text)>;
+
+Result<Suite> parse_suite(std::string_view text, const std::string& where,
+                          const ModelLookup& models = {});
 
 }  // namespace ridge

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 #include "workload/fields.h"
 
@@ -117,6 +118,16 @@ const ModelUse* model_use(const Workload& work) {
   if (const auto* prefill = std::get_if<Prefill>(&work)) return &prefill->use;
   if (const auto* decode = std::get_if<Decode>(&work)) return &decode->use;
   return nullptr;
+}
+
+ModelUse* model_use(Workload& work) {
+  return const_cast<ModelUse*>(model_use(std::as_const(work)));
+}
+
+std::string test_name(const Workload& work) {
+  if (const auto* prefill = std::get_if<Prefill>(&work)) return test_name(*prefill);
+  if (const auto* decode = std::get_if<Decode>(&work)) return test_name(*decode);
+  return "";
 }
 
 Cost cost(const Workload& work, const Settings& settings) {

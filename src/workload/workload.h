@@ -58,6 +58,9 @@ std::optional<double> own_seconds(const Workload& work);
 bool made_ready_each_time(const Workload& work);
 // The model of work that runs a whole one; nullptr for the rest.
 const ModelUse* model_use(const Workload& work);
+ModelUse* model_use(Workload& work);
+// llama-bench's name of it, "pp512 @ d4096"; empty for work that runs no whole model.
+std::string test_name(const Workload& work);
 Cost cost(const Workload& work, const Settings& settings);
 std::vector<TensorSpec> tensors(const Workload& work);
 

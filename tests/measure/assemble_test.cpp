@@ -110,6 +110,44 @@ TEST(Assemble, TooFewRoundsHaveNoInterval) {
   }
 }
 
+PlannedRow planned_model(int rounds) {
+  PlannedRow row = planned_gemm();
+  row.work = Decode{.use = {.model = {.name = "small",
+                                      .num_hidden_layers = 1,
+                                      .hidden_size = 32,
+                                      .num_attention_heads = 2,
+                                      .num_key_value_heads = 2,
+                                      .head_dim = 16,
+                                      .intermediate_size = 32,
+                                      .vocab_size = 100,
+                                      .max_position_embeddings = 512}},
+                    .tokens = 8};
+  row.rounds = rounds;
+  row.note = "one round, as loading the model takes 40 s";
+  return row;
+}
+
+// A model that is loaded once has the interval of one process, which it says; other work has none.
+TEST(Assemble, OneRoundOfAModelHasItsOwnInterval) {
+  const Row row = assemble(planned_model(1), "w", {}, {round_of(1000, 0)}, std::nullopt);
+  ASSERT_TRUE(row.time.ci_low_ns && row.time.ci_high_ns && row.rate.ci_low);
+  EXPECT_LT(*row.time.ci_low_ns, *row.time.median_ns);
+  EXPECT_GT(*row.time.ci_high_ns, *row.time.median_ns);
+  EXPECT_LT(*row.time.ci_high_ns - *row.time.ci_low_ns, 10);
+  EXPECT_FALSE(row.has(Flag::few_samples));
+  ASSERT_FALSE(row.notes.empty());
+  EXPECT_NE(row.notes.back().find("loading the model takes 40 s"), std::string::npos);
+  EXPECT_NE(row.notes.back().find("of one process"), std::string::npos);
+  // Too few samples are too few, in one round or in five.
+  const Row few = assemble(planned_model(1), "w", {}, {round_of(1000, 0, 5)}, std::nullopt);
+  EXPECT_FALSE(few.time.ci_low_ns);
+  EXPECT_TRUE(few.has(Flag::few_samples));
+  // One round of several is no such row.
+  const Row cut = assemble(planned_model(3), "w", {}, {round_of(1000, 0)}, std::nullopt);
+  EXPECT_FALSE(cut.time.ci_low_ns);
+  EXPECT_TRUE(cut.has(Flag::few_samples));
+}
+
 TEST(Assemble, RoundsThatDisagreeAreImprecise) {
   EXPECT_TRUE(
       row_from({round_of(1000, 0), round_of(1200, 1), round_of(900, 2)}).has(Flag::imprecise));

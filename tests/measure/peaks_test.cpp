@@ -177,6 +177,34 @@ TEST(AbovePeak, ResultsOfWorkThatSetsItsOwnLengthGoToo) {
   for (const Value& value : row.values) EXPECT_NE(value.unit, "FLOP/s") << value.name;
 }
 
+// Of an H100: 3.35 TB/s and, in its fastest dtype, 2 PFLOPS.
+TEST(AbovePeak, ModelsByWhatATokenTakes) {
+  ModelUse use{.model = {.name = "mistral-7b",
+                         .model_type = ModelConfig::Type::mistral,
+                         .num_hidden_layers = 32,
+                         .hidden_size = 4096,
+                         .num_attention_heads = 32,
+                         .num_key_value_heads = 8,
+                         .head_dim = 128,
+                         .intermediate_size = 14336,
+                         .vocab_size = 32000,
+                         .max_position_embeddings = 32768}};
+  Settings hot;
+  hot.cache = CacheMode::hot;
+  const auto at_tokens = [&](const Workload& work, double per_s) {
+    PlannedRow row = planned(work);
+    row.settings = hot;
+    return at_rate(row, per_s);
+  };
+  // 14.2 GB a token: 200 tokens a second read 2.8 TB/s, 400 cannot be.
+  expect_kept(at_tokens(Decode{.use = use, .tokens = 128}, 200));
+  expect_refused(at_tokens(Decode{.use = use, .tokens = 128}, 400),
+                 {"tok/s", "weights and cache", "H100"});
+  // 14 GFLOP a token: 40 thousand are 0.6 PFLOPS, a million are 14.
+  expect_kept(at_tokens(Prefill{.use = use, .tokens = 512}, 4e4));
+  expect_refused(at_tokens(Prefill{.use = use, .tokens = 512}, 1e6), {"tok/s", "H100"});
+}
+
 TEST(AbovePeak, WithoutAKnownChipNothingIsJudged) {
   PlannedRow unknown = planned(kProduct);
   unknown.ceilings = nullptr;
