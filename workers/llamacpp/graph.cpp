@@ -43,6 +43,7 @@ Result<Plan> plan(const Dispatch& dispatch, const Settings& settings, const Plac
     for (int64_t op = 0; op < ops; ++op) {
       y = ggml_add(context, y, x);
       ggml_cgraph* step = whole ? all : ggml_new_graph_custom(context, 1, false);
+      y->flags |= GGML_TENSOR_FLAG_COMPUTE;  // as building a graph backwards from it would
       ggml_graph_add_node(step, y);
       if (!whole) graph.steps.push_back(step);
     }
