@@ -36,9 +36,41 @@ amx_compiler() {
   [ -z "$major" ] || [ "$major" -ge 14 ]
 }
 
+# llamacpp_options: what all builds have in common.
+llamacpp_options() {
+  cat <<EOF
+-DCMAKE_BUILD_TYPE=Release
+-DBUILD_SHARED_LIBS=ON
+-DGGML_BACKEND_DL=ON
+-DGGML_CPU_KLEIDIAI=OFF
+-DGGML_CUDA_CUB_3DOT2=OFF
+-DGGML_CUDA_NCCL=OFF
+-DGGML_CUDA_FA=ON
+-DGGML_CUDA_FA_ALL_QUANTS=OFF
+-DLLAMA_BUILD_TOOLS=ON
+-DLLAMA_BUILD_TESTS=OFF
+-DLLAMA_BUILD_EXAMPLES=OFF
+-DLLAMA_BUILD_SERVER=OFF
+-DLLAMA_BUILD_APP=OFF
+-DLLAMA_BUILD_UI=OFF
+-DLLAMA_USE_PREBUILT_UI=OFF
+-DLLAMA_OPENSSL=OFF
+-DLLAMA_BUILD_NUMBER=0
+-DGIT_EXE=OFF
+EOF
+  # All features off but the named: their defaults follow GGML_NATIVE.
+  on=$(llamacpp_features)
+  for feature in NATIVE SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI \
+    AVX512_BF16 AMX_TILE AMX_INT8 AMX_BF16; do
+    value=OFF
+    if printf '%s\n' "$on" | grep -qx $feature; then value=ON; fi
+    echo "-DGGML_$feature=$value"
+  done
+}
+
 # llamacpp_folder: where this machine's build belongs.
 llamacpp_folder() {
-  key=$({ "${CXX:-c++}" --version | sed 1q; llamacpp_features; } | cksum | sed 's/ .*//')
+  key=$({ "${CXX:-c++}" --version | sed 1q; llamacpp_options; } | cksum | sed 's/ .*//')
   printf '%s/frameworks/llamacpp-%s-%s\n' "$cache" "$(locked llamacpp | sed 's/ .*//;q')" "$key"
 }
 
@@ -92,8 +124,8 @@ EOF
   sed "s/VERSION/$version/" "$1/backend/scikit_build_core/build.py" >"$1/build.py"
   mv "$1/build.py" "$1/backend/scikit_build_core/build.py"
   locked llamacpp | sed 's/^[^ ]* \([^ ]*\) \(.*\)/\1 --hash=sha256:\2/' >"$1/wanted.txt"
-  PYTHONPATH=$1/backend logged "$cache/frameworks/pip.log" "$cache/pip/bin/pip" download -q --no-deps \
-    --require-hashes --no-binary=:all: --no-build-isolation -d "$1/package" -r "$1/wanted.txt" ||
+  logged "$cache/frameworks/pip.log" env PYTHONPATH="$1/backend" "$cache/pip/bin/pip" download -q \
+    --no-deps --require-hashes --no-binary=:all: --no-build-isolation -d "$1/package" -r "$1/wanted.txt" ||
     die "pip could not get it; again, when the network is there: scripts/frameworks llamacpp"
   # Only what is built: the vocabularies and pictures would be 110 of 170 MB.
   logged "$cache/frameworks/unpack.log" tar xzf "$1/package/llama_cpp_python-$version.tar.gz" -C "$1" \
@@ -118,8 +150,7 @@ llamacpp_get() {
     llamacpp_source "$source"
     rm -rf "$folder"
     llamacpp_build "$source" "$build/cpu" llama-bench llama-quantize ggml-cpu
-    llamacpp_install "$source" "$build/cpu" "$folder"
-    touch "$folder/complete"
+    llamacpp_install "$source" "$build/cpu" "$folder" || die "cannot write $folder: is the disk full?"
   fi
   if { [ "$1" = llamacpp-cuda ] || wants_cuda; } && [ ! -e "$folder/complete-cuda" ]; then
     nvcc=$(nvcc_here) || die "there is no nvcc here: install CUDA's toolkit, or set CUDA_PATH"
@@ -127,9 +158,9 @@ llamacpp_get() {
     llamacpp_source "$source"
     llamacpp_build "$source" "$build/cuda" ggml-cuda -DGGML_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
       -DCMAKE_CUDA_ARCHITECTURES="$(cuda_architectures)"
-    cp -P "$build"/cuda/bin/libggml-cuda* "$folder/bin/"
-    strip_libraries "$folder"/bin/libggml-cuda*
-    touch "$folder/complete-cuda"
+    cp -P "$build"/cuda/bin/libggml-cuda* "$folder/bin/" &&
+      strip_libraries "$folder"/bin/libggml-cuda* &&
+      touch "$folder/complete-cuda" || die "cannot write $folder: is the disk full?"
   fi
   rm -rf "$build/cpu" "$build/cuda"
   unlock
@@ -148,35 +179,27 @@ llamacpp_build() {
   commit=$(cut -c1-9 "$from/.git/modules/vendor/llama.cpp/HEAD")
   rpath="\$ORIGIN;\$ORIGIN/../lib"
   if [ "$(uname -s)" = Darwin ]; then rpath="@loader_path;@loader_path/../lib"; fi
-  # All features off but the named: their defaults follow GGML_NATIVE.
-  for feature in NATIVE SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI \
-    AVX512_BF16 AMX_TILE AMX_INT8 AMX_BF16; do
-    on=OFF
-    if llamacpp_features | grep -qx $feature; then on=ON; fi
-    set -- "$@" -DGGML_$feature=$on
-  done
+  # The commit is told, as the sources come without their git.
+  # shellcheck disable=SC2046  # options have no blanks
   logged "$into.configure.log" cmake -G Ninja -S "$from/vendor/llama.cpp" -B "$into" \
-    -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGML_BACKEND_DL=ON \
-    -DLLAMA_BUILD_NUMBER=0 -DLLAMA_BUILD_COMMIT="$commit" -DLLAMA_BUILD_TOOLS=ON \
-    -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF \
-    -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF -DGGML_CPU_KLEIDIAI=OFF \
-    -DGGML_CUDA_CUB_3DOT2=OFF -DGGML_CUDA_NCCL=OFF -DGGML_CUDA_FA=ON -DGGML_CUDA_FA_ALL_QUANTS=OFF \
-    -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH="$rpath" "$@" || exit 1
+    $(llamacpp_options) -DLLAMA_BUILD_COMMIT="$commit" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON \
+    -DCMAKE_INSTALL_RPATH="$rpath" "$@" || exit 1
   # shellcheck disable=SC2086  # targets are words
   logged "$into.log" ninja -C "$into" -j "$(getconf _NPROCESSORS_ONLN)" $targets || exit 1
 }
 
 # llamacpp_install SOURCE BUILD FOLDER: modules stand beside the programs, where ggml looks for them.
 llamacpp_install() {
-  mkdir -p "$3/bin" "$3/lib" "$3/include"
-  cp "$1"/vendor/llama.cpp/include/*.h "$1"/vendor/llama.cpp/ggml/include/*.h "$3/include/"
-  cp "$1/vendor/llama.cpp/LICENSE" "$3/"
-  cp -P "$2"/bin/lib* "$3/lib/"
-  mv "$3"/lib/libggml-cpu* "$3/bin/"
-  cp "$2/bin/llama-bench" "$2/bin/llama-quantize" "$3/bin/"
-  strip_libraries "$3"/lib/* "$3"/bin/*
+  mkdir -p "$3/bin" "$3/lib" "$3/include" &&
+    cp "$1"/vendor/llama.cpp/include/*.h "$1"/vendor/llama.cpp/ggml/include/*.h "$3/include/" &&
+    cp "$1/vendor/llama.cpp/LICENSE" "$3/" &&
+    cp -P "$2"/bin/lib* "$3/lib/" &&
+    mv "$3"/lib/libggml-cpu* "$3/bin/" &&
+    cp "$2/bin/llama-bench" "$2/bin/llama-quantize" "$3/bin/" &&
+    strip_libraries "$3"/lib/* "$3"/bin/* &&
+    touch "$3/complete"
 }
 strip_libraries() {
   if [ "$(uname -s)" = Darwin ]; then return 0; fi
-  for file in "$@"; do [ -h "$file" ] || strip "$file"; done
+  for file in "$@"; do [ -h "$file" ] || strip "$file" || return 1; done
 }

@@ -183,6 +183,9 @@ Fields::Fields(const Json& object, std::string where) : where_(std::move(where))
 void Fields::fail(std::string_view key, const std::string& why) {
   if (!error_) error_ = Error{fmt::format("{}: '{}' {}", where_, key, why)};
 }
+void Fields::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+}
 
 Result<void> Fields::done(Unknown unknown) const {
   if (error_) return *error_;

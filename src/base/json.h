@@ -98,6 +98,7 @@ class Fields {
     return member(key, out, false);
   }
   void fail(std::string_view key, const std::string& why);
+  void fail(Error error);  // of a nested object, which says its place itself
 
   // ok, or the first error. By default a member that nobody asked for is an error, which names the
   // members there are; readers of files that may be newer than this program pass allow_unknown.

@@ -10,8 +10,8 @@
 namespace ridge {
 namespace {
 
-constexpr std::array<std::string_view, 5> kRateUnits = {"FLOP/s", "B/s", "access/s", "call/s",
-                                                        "none"};
+constexpr std::array<std::string_view, 6> kRateUnits = {"FLOP/s",   "B/s",    "token/s",
+                                                        "access/s", "call/s", "none"};
 
 struct Suffix {
   std::string_view text;
@@ -67,6 +67,7 @@ std::string show_rate(double value, RateUnit unit) {
   switch (unit) {
     case RateUnit::flop_per_s: return scaled(value, flops);
     case RateUnit::byte_per_s: return scaled(value, bytes);
+    case RateUnit::token_per_s: return three_digits(value) + " tok/s";
     case RateUnit::access_per_s:
     case RateUnit::call_per_s:
     case RateUnit::none: break;

@@ -10,11 +10,12 @@
 namespace ridge {
 
 // What a rate counts. Rates are decimal (1 GB = 1e9 B); memory is stored in bytes, shown in GiB.
-enum class RateUnit { flop_per_s, byte_per_s, access_per_s, call_per_s, none };
-std::string_view name(RateUnit unit);  // "FLOP/s", "B/s", "access/s", "call/s", "none"
+enum class RateUnit { flop_per_s, byte_per_s, token_per_s, access_per_s, call_per_s, none };
+std::string_view name(RateUnit unit);  // "FLOP/s", "B/s", "token/s", "access/s", "call/s", "none"
 std::optional<RateUnit> parse_rate_unit(std::string_view text);
 
-// "1.31 TFLOPS", "25.3 GB/s"; 3 digits. Accesses and calls are known by what one takes: "4.12 ns".
+// "1.31 TFLOPS", "25.3 GB/s", "191 tok/s"; 3 digits. Accesses and calls are known by what one
+// takes: "4.12 ns".
 std::string show_rate(double value, RateUnit unit);
 std::string show_time(double ns);           // "512 ns", "1.24 ms", "3.10 s"
 std::string show_bytes(int64_t bytes);      // "64 MiB", "23.4 GiB"; exact powers have no dot

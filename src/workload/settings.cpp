@@ -39,6 +39,7 @@ Json to_json(const Settings& settings) {
   json.set("timing", name(settings.timing));
   json.set("form", name(settings.form));
   json.set("threads", settings.threads);
+  if (settings.micro_batch != 0) json.set("micro_batch", settings.micro_batch);
   json.set("graph", settings.graph);
   if (!settings.backend.empty()) json.set("backend", settings.backend);
   return json;
@@ -51,7 +52,7 @@ Result<Settings> parse_settings(const Json& json, const std::string& where) {
   read_enum(fields, "timing", kTiming, settings.timing);
   read_enum(fields, "form", kForm, settings.form);
   fields.optional("threads", settings.threads).optional("graph", settings.graph);
-  fields.optional("backend", settings.backend);
+  fields.optional("backend", settings.backend).optional("micro_batch", settings.micro_batch);
   const bool plain = std::all_of(settings.backend.begin(), settings.backend.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   });
@@ -65,6 +66,9 @@ Result<Settings> parse_settings(const Json& json, const std::string& where) {
   if (settings.threads < 0 || settings.threads > 65536) {
     fields.fail("threads", "must lie in 0 (one a core) to 65536");
   }
+  if (settings.micro_batch < 0 || settings.micro_batch > (1 << 20)) {
+    fields.fail("micro_batch", "must lie in 0 (the default, 512) to 1048576");
+  }
   if (auto done = fields.done(); !done) return done.error();
   return settings;
 }
@@ -73,6 +77,7 @@ std::string settings_key(const Settings& settings) {
   std::string key = fmt::format("{}/{}", name(settings.cache), name(settings.timing));
   if (settings.form != Form::plain) key += fmt::format("/{}", name(settings.form));
   if (settings.threads != 0) key += fmt::format("/{}t", settings.threads);
+  if (settings.micro_batch != 0) key += fmt::format("/ub{}", settings.micro_batch);
   if (settings.graph) key += "/graph";
   if (!settings.backend.empty()) key += fmt::format("/{}", settings.backend);
   return key;

@@ -28,8 +28,9 @@ struct Settings {
   CacheMode cache = CacheMode::cold;
   Timing timing = Timing::pipelined;
   Form form = Form::plain;
-  int threads = 0;     // 0: one a physical core
-  bool graph = false;  // replayed from a recorded graph (CUDA graph, compiled function)
+  int threads = 0;      // 0: one a physical core
+  int micro_batch = 0;  // tokens that a model computes at a time; 0: 512, as llama.cpp has it
+  bool graph = false;   // replayed from a recorded graph (CUDA graph, compiled function)
   // Which of the ways that a worker has ("fused", "unfused", "flash", "math"); empty: the one that
   // the library chooses. Lower-case letters, digits and _.
   std::string backend = {};
@@ -40,7 +41,8 @@ struct Settings {
 Json to_json(const Settings& settings);
 Result<Settings> parse_settings(const Json& json, const std::string& where);
 
-// "cold/pipelined", then what differs from the default: "/packed", "/1t", "/graph", "/flash".
+// "cold/pipelined", then what differs from the default: "/packed", "/1t", "/ub256", "/graph",
+// "/flash".
 std::string settings_key(const Settings& settings);
 
 }  // namespace ridge

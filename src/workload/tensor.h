@@ -54,7 +54,7 @@ struct Cost {
   double bytes_read = 0;
   double bytes_written = 0;
   double bytes_write_allocate = 0;  // read only because a cache line is filled before it is written
-  double count = 0;                 // accesses or calls, where the rate counts those
+  double count = 0;                 // tokens, accesses or calls, where the rate counts those
   double footprint = 0;             // bytes of all tensors
   RateUnit rate_unit = RateUnit::flop_per_s;
 
@@ -62,6 +62,7 @@ struct Cost {
     switch (rate_unit) {
       case RateUnit::flop_per_s: return model_flops;
       case RateUnit::byte_per_s: return bytes_read + bytes_written;
+      case RateUnit::token_per_s:
       case RateUnit::access_per_s:
       case RateUnit::call_per_s: return count;
       case RateUnit::none: break;

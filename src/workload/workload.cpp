@@ -4,64 +4,10 @@
 
 #include <optional>
 
+#include "workload/fields.h"
+
 namespace ridge {
 namespace {
-
-// How each type of field stands in JSON.
-Json field_json(int64_t value) { return value; }
-Json field_json(bool value) { return value; }
-Json field_json(DType value) { return name(value); }
-Json field_json(const std::optional<DType>& value) { return value ? Json(name(*value)) : Json(); }
-Json field_json(std::optional<int64_t> value) { return value ? Json(*value) : Json(); }
-template <Choice E>
-Json field_json(E value) {
-  return name(value);
-}
-template <Choice E>
-Json field_json(const std::optional<E>& value) {
-  return value ? Json(name(*value)) : Json();
-}
-
-void read_field(Fields& f, std::string_view key, int64_t& out) { f.required(key, out); }
-void read_field(Fields& f, std::string_view key, bool& out) { f.optional(key, out); }
-void read_field(Fields& f, std::string_view key, std::optional<int64_t>& out) {
-  f.optional(key, out);
-}
-void read_dtype(Fields& f, std::string_view key, bool required, std::optional<DType>& out) {
-  std::string text;
-  required ? f.required(key, text) : f.optional(key, text);
-  if (text.empty()) return;
-  out = parse_dtype(text);
-  if (!out) f.fail(key, fmt::format("is '{}' (known: {})", text, dtype_names()));
-}
-void read_field(Fields& f, std::string_view key, DType& out) {
-  std::optional<DType> found;
-  read_dtype(f, key, true, found);
-  out = found.value_or(out);
-}
-void read_field(Fields& f, std::string_view key, std::optional<DType>& out) {
-  read_dtype(f, key, false, out);
-}
-template <Choice E>
-void read_field(Fields& f, std::string_view key, std::optional<E>& out) {
-  const Choices known = choices(E{});
-  std::string text;
-  known.required ? f.required(key, text) : f.optional(key, text);
-  if (text.empty()) return;
-  for (size_t i = 0; i < known.names.size(); ++i) {
-    if (known.names[i] == text) {
-      out = static_cast<E>(i);
-      return;
-    }
-  }
-  f.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(known.names, ", ")));
-}
-template <Choice E>
-void read_field(Fields& f, std::string_view key, E& out) {
-  std::optional<E> found;
-  read_field(f, key, found);
-  out = found.value_or(out);
-}
 
 // Calls `use` with a default value of every kind in turn.
 template <class Use, class... Kinds>
@@ -79,13 +25,7 @@ std::string_view kind(const Workload& work) {
 Json to_json(const Workload& work) {
   Json json = Json::object();
   json.set("kind", kind(work));
-  std::visit(
-      [&](const auto& w) {
-        w.fields(w, [&](std::string_view key, const auto& value, std::string_view) {
-          if (Json field = field_json(value); !field.is_null()) json.set(key, std::move(field));
-        });
-      },
-      work);
+  std::visit([&](const auto& w) { write_fields(w, json); }, work);
   return json;
 }
 
@@ -98,9 +38,7 @@ Result<Workload> parse_workload(const Json& json, const std::string& where) {
   each_kind(kAll, [&](auto w) {
     known += (known.empty() ? "" : ", ") + std::string(w.kind);
     if (w.kind != wanted) return;
-    w.fields(w, [&](std::string_view key, auto& value, std::string_view) {
-      read_field(fields, key, value);
-    });
+    read_fields(fields, w);
     work = w;
   });
   if (!work && json.is_object() && !wanted.empty()) {
@@ -171,7 +109,15 @@ std::optional<double> own_seconds(const Workload& work) {
   return std::nullopt;
 }
 
-bool made_ready_each_time(const Workload& work) { return std::holds_alternative<Load>(work); }
+bool made_ready_each_time(const Workload& work) {
+  return std::holds_alternative<Load>(work) || model_use(work);
+}
+
+const ModelUse* model_use(const Workload& work) {
+  if (const auto* prefill = std::get_if<Prefill>(&work)) return &prefill->use;
+  if (const auto* decode = std::get_if<Decode>(&work)) return &decode->use;
+  return nullptr;
+}
 
 Cost cost(const Workload& work, const Settings& settings) {
   return std::visit([&](const auto& w) { return cost(w, settings); }, work);

@@ -12,9 +12,11 @@
 #include "workload/kinds/alloc.h"
 #include "workload/kinds/attention.h"
 #include "workload/kinds/convstack.h"
+#include "workload/kinds/decode.h"
 #include "workload/kinds/dispatch.h"
 #include "workload/kinds/gemm.h"
 #include "workload/kinds/load.h"
+#include "workload/kinds/prefill.h"
 #include "workload/kinds/stream.h"
 #include "workload/kinds/sustained.h"
 #include "workload/kinds/workingset.h"
@@ -26,8 +28,8 @@ namespace ridge {
 // The catalogue of work. A new kind is one file in kinds/ and one name in this list; everything
 // below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
 // and expected.
-using Workload =
-    std::variant<Gemm, Stream, Attention, WorkingSet, ConvStack, Dispatch, Sustained, Load, Alloc>;
+using Workload = std::variant<Gemm, Stream, Attention, Prefill, Decode, WorkingSet, ConvStack,
+                              Dispatch, Sustained, Load, Alloc>;
 
 std::string_view kind(const Workload& work);
 Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}
@@ -54,6 +56,8 @@ std::string group_key(const Workload& work, const Settings& settings);
 std::optional<double> own_seconds(const Workload& work);
 // Whether samples may have untimed time between them, in which the work is made ready.
 bool made_ready_each_time(const Workload& work);
+// The model of work that runs a whole one; nullptr for the rest.
+const ModelUse* model_use(const Workload& work);
 Cost cost(const Workload& work, const Settings& settings);
 std::vector<TensorSpec> tensors(const Workload& work);
 

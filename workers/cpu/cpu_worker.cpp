@@ -223,7 +223,12 @@ Result<void> CpuWorker::supports(const Workload& work, const Settings& settings,
     return Error{fmt::format("{} threads: this process has {} physical core{}", settings.threads,
                              team_.cores(), team_.cores() == 1 ? "" : "s")};
   }
-  return std::visit([&](const auto& w) { return can(w, settings); }, work);
+  return std::visit(
+      [&](const auto& w) -> Result<void> {
+        if constexpr (requires { can(w, settings); }) return can(w, settings);
+        return Error{fmt::format("no {} in this worker", w.kind)};
+      },
+      work);
 }
 
 sdk::Arena& CpuWorker::arena() {

@@ -177,7 +177,12 @@ Result<void> TorchWorker::supports(const Workload& work, const Settings& setting
     return Error{fmt::format("{} threads: this process has {} physical core{}", settings.threads,
                              host_.cores(), host_.cores() == 1 ? "" : "s")};
   }
-  return std::visit([&](const auto& w) { return can(w, settings, *place); }, work);
+  return std::visit(
+      [&](const auto& w) -> Result<void> {
+        if constexpr (requires { can(w, settings, *place); }) return can(w, settings, *place);
+        return Error{fmt::format("no {} in this worker", w.kind)};
+      },
+      work);
 }
 
 std::unique_ptr<sdk::Op> TorchWorker::op_of(const sdk::Task& task, const Place& place) {
