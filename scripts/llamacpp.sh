@@ -158,9 +158,10 @@ llamacpp_get() {
     llamacpp_source "$source"
     llamacpp_build "$source" "$build/cuda" ggml-cuda -DGGML_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
       -DCMAKE_CUDA_ARCHITECTURES="$(cuda_architectures)"
-    cp -P "$build"/cuda/bin/libggml-cuda* "$folder/bin/" &&
-      strip_libraries "$folder"/bin/libggml-cuda* &&
-      touch "$folder/complete-cuda" || die "cannot write $folder: is the disk full?"
+    if ! { cp -P "$build"/cuda/bin/libggml-cuda* "$folder/bin/" &&
+      strip_libraries "$folder"/bin/libggml-cuda* && touch "$folder/complete-cuda"; }; then
+      die "cannot write $folder: is the disk full?"
+    fi
   fi
   rm -rf "$build/cpu" "$build/cuda"
   unlock
