@@ -1,6 +1,5 @@
 #include "base/dtype.h"
 
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -55,20 +54,6 @@ bool is_integer(DType dtype) {
   return dtype == DType::int8 || dtype == DType::int32 || dtype == DType::uint32;
 }
 double unit_roundoff(DType dtype) { return entry(dtype).roundoff; }
-
-uint16_t to_f16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
-  if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above
-  if (magnitude < 0x38800000u) {  // below 2^-14: a subnormal, a multiple of 2^-24
-    const float scaled = std::nearbyint(std::bit_cast<float>(magnitude) * 0x1p24f);
-    return static_cast<uint16_t>(sign | static_cast<uint16_t>(scaled));
-  }
-  const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
-  return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
-}
 
 float from_f16(uint16_t bits) {
   const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;

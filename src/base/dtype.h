@@ -30,7 +30,19 @@ inline uint16_t to_bf16(float value) {
 inline float from_bf16(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
-uint16_t to_f16(float value);
+inline uint16_t to_f16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
+  // Below 2^-14 all codes are multiples of 2^-24: adding 2^-1, whose last bit is worth that,
+  // rounds.
+  const uint32_t small =
+      std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0x1p-1f) - 0x3f000000u;
+  const uint32_t normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;
+  const uint32_t code = magnitude < 0x38800000u ? small : normal;
+  // Infinite, or NaN; without a comparison, which would keep loops from vectorising.
+  const uint32_t most = 0x7c00u | (0x7f800000u - magnitude) >> 31 << 9;
+  return static_cast<uint16_t>(sign | (code < most ? code : most));
+}
 float from_f16(uint16_t bits);
 
 // e4m3fn. Round to nearest, ties to even; saturates: what is too large, infinities too, becomes

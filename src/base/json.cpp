@@ -17,6 +17,8 @@ constexpr size_t kMaxDepth = 100;
 // Builds our values from nlohmann's event parser, which neither recurses nor copies a tree.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
+  explicit Builder(Json::Repeated repeated) : repeated_(repeated) {}
+
   bool null() override { return add(Json()); }
   bool boolean(bool value) override { return add(Json(value)); }
   bool number_integer(number_integer_t value) override { return add(Json(value)); }
@@ -60,21 +62,26 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     Json value = std::move(stack_.back());
     stack_.pop_back();
     keys_.pop_back();
-    if (value.is_object()) drop_repeated(value.as_object());
+    if (value.is_object() && !drop_repeated(value.as_object())) return false;
     return add(std::move(value));
   }
-  // Of a name given twice the first counts.
-  void drop_repeated(Json::Object& members) {
+  bool drop_repeated(Json::Object& members) {
     names_.clear();
     for (const Json::Member& member : members) names_.push_back(member.first);
     std::sort(names_.begin(), names_.end());
-    if (std::adjacent_find(names_.begin(), names_.end()) == names_.end()) return;
+    const auto twice = std::adjacent_find(names_.begin(), names_.end());
+    if (twice == names_.end()) return true;
+    if (repeated_ == Json::Repeated::refuse) {
+      error_ = fmt::format("'{}' is given twice", *twice);
+      return false;
+    }
     Json::Object kept;
     std::set<std::string> names;
     for (Json::Member& member : members) {
       if (names.insert(member.first).second) kept.push_back(std::move(member));
     }
     members = std::move(kept);
+    return true;
   }
   bool add(Json value) {
     if (stack_.empty()) {
@@ -87,6 +94,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  Json::Repeated repeated_;
   std::vector<Json> stack_;
   std::vector<std::string> keys_;
   std::vector<std::string_view> names_;  // of the object in hand; kept for its memory
@@ -122,8 +130,8 @@ Json::Json(double value) {
   if (std::isfinite(value)) value_ = value;
 }
 
-Result<Json> Json::parse(std::string_view text) {
-  Builder builder;
+Result<Json> Json::parse(std::string_view text, Repeated repeated) {
+  Builder builder(repeated);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

@@ -41,8 +41,10 @@ class Json {
   static Json array() { return Json(Array{}); }
   static Json object() { return Json(Object{}); }
 
-  // Parses one whole JSON text. Depth is limited to 100; the error names the byte it stopped at.
-  static Result<Json> parse(std::string_view text);
+  // Parses one whole JSON text. Depth is limited to 100; the error names the byte it stopped at. Of
+  // a name given twice the first counts, or it is an error.
+  enum class Repeated { first, refuse };
+  static Result<Json> parse(std::string_view text, Repeated repeated = Repeated::first);
   // Compact on one line, or indented. Text that is not UTF-8 gets U+FFFD in place of bad bytes.
   std::string dump(int indent = -1) const;
 

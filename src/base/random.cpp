@@ -70,7 +70,7 @@ RIDGE_WIDEST void fill_bf16(Block k, uint32_t low, size_t n, float scale, uint16
   for (size_t i = 0; i < n; ++i)
     out[i] = to_bf16(as_f32(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b), scale));
 }
-void fill_f16(Block k, uint32_t low, size_t n, float scale, uint16_t* out) {
+RIDGE_WIDEST void fill_f16(Block k, uint32_t low, size_t n, float scale, uint16_t* out) {
   for (size_t i = 0; i < n; ++i)
     out[i] = to_f16(as_f32(lowbias32((low + static_cast<uint32_t>(i)) * k.a + k.b), scale));
 }

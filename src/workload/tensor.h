@@ -1,16 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/dtype.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "workload/ggml_blocks.h"
 
 namespace ridge {
 
-// One tensor of a workload, row-major. Inputs hold random_element(key, dtype, scale, index).
+// One tensor of a workload, row-major. Inputs hold random_element(key, dtype, scale, index); or
+// random blocks of ggml, then the elements are their bytes (int8).
 struct TensorSpec {
   enum class Role { input, weight, output };  // a weight is an input that Form::packed may re-lay
 
@@ -19,6 +22,7 @@ struct TensorSpec {
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
   double scale = 1.0;
+  std::optional<BlockFormat> blocks = {};
 
   int64_t elements() const {
     int64_t product = 1;
@@ -26,7 +30,15 @@ struct TensorSpec {
     return product;
   }
   int64_t bytes() const { return elements() * bytes_of(dtype); }
+  int64_t unit_bytes() const { return blocks ? block_bytes(*blocks) : bytes_of(dtype); }
+  int64_t units() const { return bytes() / unit_bytes(); }
 };
+
+// Writes units [first, first + count) of an input, its elements or its blocks, to `out`.
+inline void fill(const TensorSpec& spec, TensorKey key, int64_t first, int64_t count, void* out) {
+  if (spec.blocks) return fill_blocks(*spec.blocks, key, spec.scale, first, count, out);
+  fill(key, spec.dtype, spec.scale, first, count, out);
+}
 
 // Which random numbers stand in the inputs: every time request has its own salt, every rotated copy
 // its own number.

@@ -34,6 +34,17 @@ inline ridge::Gemm any_quantised_gemm(int64_t most = 1 << 14) {
           .k = 64 * *rc::gen::inRange<int64_t>(1, 1 + most / 64)};
 }
 
+// A product with ggml's blocks.
+inline ridge::Gemm any_ggml_gemm(int64_t most = 1 << 14) {
+  using namespace ridge;
+  return {.layout = Gemm::Layout::nt,
+          .weights = *rc::gen::element(WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_k,
+                                       WeightFormat::q6_k),
+          .m = *rc::gen::inRange<int64_t>(1, most),
+          .n = *rc::gen::inRange<int64_t>(1, most),
+          .k = 256 * *rc::gen::inRange<int64_t>(1, 1 + most / 256)};
+}
+
 inline ridge::Stream any_stream(int64_t most_blocks = 1 << 20) {
   using namespace ridge;
   Stream stream{.op = *rc::gen::element(Stream::Op::read, Stream::Op::write, Stream::Op::copy,
@@ -80,8 +91,9 @@ inline ridge::Workload any_probe() {
 }
 
 inline ridge::Workload any_work() {
-  switch (*rc::gen::inRange(0, 4)) {
+  switch (*rc::gen::inRange(0, 6)) {
     case 0: return any_gemm();
+    case 5: return any_ggml_gemm();
     case 3: return any_quantised_gemm();
     case 1: return any_stream();
     case 2: return any_attention();

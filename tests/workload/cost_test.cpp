@@ -40,6 +40,11 @@ TEST(Cost, ByHand) {
             .n = 3,
             .k = 128},
        1536, 1024 + 384 + 48, 24, 24, 1480},
+      // A 2·256·4 bytes; 3 blocks of 144 bytes, or 3·8 of 34
+      {Gemm{.layout = Gemm::Layout::nt, .weights = WeightFormat::q4_k, .m = 2, .n = 3, .k = 256},
+       3072, 2048 + 432, 24, 24, 2504},
+      {Gemm{.layout = Gemm::Layout::nt, .weights = WeightFormat::q8_0, .m = 2, .n = 3, .k = 256},
+       3072, 2048 + 816, 24, 24, 2888},
       {Gemm{.dtype = DType::f64, .m = 2, .n = 3, .k = 4}, 48, 160, 48, 48, 208},
       {Gemm{.dtype = DType::tf32, .m = 2, .n = 3, .k = 4}, 48, 80, 24, 24, 104},
       {Gemm{.dtype = DType::f16, .m = 1, .n = 1, .k = 1}, 2, 4, 2, 2, 6},

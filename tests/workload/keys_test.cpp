@@ -42,6 +42,11 @@ std::vector<std::pair<Workload, Settings>> golden_work() {
                         .k = 4096},
                    {}});
   }
+  for (const auto weights :
+       {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_k, WeightFormat::q6_k}) {
+    out.push_back(
+        {Gemm{.layout = Gemm::Layout::nt, .weights = weights, .m = 1, .n = 4096, .k = 4096}, {}});
+  }
   for (const auto op : {Stream::Op::read, Stream::Op::write, Stream::Op::copy, Stream::Op::triad}) {
     for (const int64_t bytes : {int64_t{256}, int64_t{33024}, int64_t{65536}, int64_t{3} << 20,
                                 int64_t{1} << 30, int64_t{3} << 29}) {

@@ -38,6 +38,12 @@ Result<void> has_dtype(DType dtype, Place place, std::string_view what) {
 }
 
 Result<Graph> quantised(const Gemm& gemm, Place place) {
+  if (ggml_format(*gemm.weights)) {
+    return Error{
+        fmt::format("MLX has no product with {} weights, which are ggml's: it has q4_g64 "
+                    "and q8_g64",
+                    name(*gemm.weights))};
+  }
   const WeightLayout layout = layout_of(*gemm.weights);
   const auto bits = layout.bits, group = static_cast<int>(layout.group);
   Graph graph{.kernel = fmt::format("quantized_matmul {} bit, group {}", bits, group)};

@@ -76,9 +76,10 @@ Result<void> can_fp8(const Gemm& gemm, const Place& place) {
 
 Result<void> can(const Gemm& gemm, const Settings& settings, const Place& place) {
   if (gemm.weights) {
-    return Error{
-        "PyTorch has no product with weights of this format: quantised ones are in packages "
-        "of their own (torchao)"};
+    return Error{fmt::format(
+        "PyTorch has no product with {} weights: quantised ones are in packages of their own "
+        "(torchao)",
+        name(*gemm.weights))};
   }
   if (settings.form == Form::packed) {
     return Error{"eager PyTorch takes weights as they are: it has no packed form"};

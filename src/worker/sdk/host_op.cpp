@@ -34,14 +34,14 @@ void HostOp::fill(const InputSource& inputs) {
   for (size_t i = 0; i < specs_.size(); ++i) {
     const TensorSpec& spec = specs_[i];
     auto* array = static_cast<std::byte*>(data_.at(static_cast<size_t>(inputs.copy))[i]);
-    const int64_t width = bytes_of(spec.dtype);
+    const int64_t width = spec.unit_bytes();
     const TensorKey key = inputs.key(spec.name);
-    parallel_(spec.elements(), [&](int64_t begin, int64_t end) {
+    parallel_(spec.units(), [&](int64_t begin, int64_t end) {
       if (spec.role == TensorSpec::Role::output) {
         // All bits set: NaN in every floating type, -1 in integers.
         std::memset(array + begin * width, 0xff, static_cast<size_t>((end - begin) * width));
       } else {
-        ridge::fill(key, spec.dtype, spec.scale, begin, end - begin, array + begin * width);
+        ridge::fill(spec, key, begin, end - begin, array + begin * width);
       }
     });
   }

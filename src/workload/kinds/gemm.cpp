@@ -55,8 +55,30 @@ double accumulation_error(const Gemm& gemm) {
 // products' squares: tf32 rounds both; a worker may round weights as it dequantises them.
 double operand_error(const Gemm& gemm) {
   if (gemm.dtype == DType::tf32) return 8 * unit_roundoff(DType::tf32);
-  return gemm.weights ? 4 * unit_roundoff(gemm.dtype) : 0;
+  if (!gemm.weights) return 0;
+  // ggml keeps the scales of activations as f16.
+  return 4 * unit_roundoff(ggml_format(*gemm.weights) ? DType::f16 : gemm.dtype);
 }
+
+// ggml rounds activations to 8 bits before it multiplies: in a block of 32 (a product of q8_0 or
+// q4_0, and all on GPUs) or 256 (q4_k and q6_k) to multiples of its largest |a| / 127. Such an
+// error is uniform within half a step, so that the sum of errors times weights has the variance
+// (largest / 254)² / 3 · Σ part², block by block: returned summed up. Workers that round less (to
+// f16, or not at all) lie within.
+double activation_variance(const std::vector<double>& a, const std::vector<double>& parts,
+                           size_t block) {
+  double variance = 0;
+  for (size_t begin = 0; begin < a.size(); begin += block) {
+    double largest = 0, squares = 0;
+    for (size_t i = begin; i < begin + block; ++i) {
+      largest = std::max(largest, std::fabs(a[i]));
+      squares += parts[i] * parts[i];
+    }
+    variance += largest * largest / (254.0 * 254 * 3) * squares;
+  }
+  return variance;
+}
+constexpr double kActivationDeviations = 6;  // one right element in 500 million lies outside
 
 std::vector<int64_t> choose(int64_t count, int64_t from, TensorKey key, int64_t first_step) {
   std::vector<int64_t> chosen = {0, from - 1};
@@ -86,6 +108,11 @@ Result<void> validate(const Gemm& gemm) {
   if (gemm.output == DType::fp8) return Error{"gemm: fp8 is an input type only"};
   if (gemm.weights) {
     const int64_t group = layout_of(*gemm.weights).group;
+    const bool ggml = ggml_format(*gemm.weights).has_value();
+    if (ggml && (gemm.dtype != DType::f32 || gemm.output_dtype() != DType::f32)) {
+      return Error{fmt::format("gemm: with {} weights, ggml's, dtype and output must be f32",
+                               name(*gemm.weights))};
+    }
     if (gemm.dtype != DType::f32 && gemm.dtype != DType::bf16 && gemm.dtype != DType::f16) {
       return Error{
           fmt::format("gemm: with quantised weights dtype must be f32, bf16 or f16, found {}",
@@ -198,6 +225,8 @@ std::vector<Expected> expected(const Gemm& gemm, const InputSource& inputs, std:
   const double least = gemm.output_dtype() == DType::f16 ? 0x1p-25 : 0;
   const double accumulation = accumulation_error(gemm), operands = operand_error(gemm);
   const auto length = static_cast<double>(gemm.k);
+  const bool ggml = gemm.weights && ggml_format(*gemm.weights);
+  const auto block = static_cast<size_t>(ggml ? layout_of(*gemm.weights).group : 0);
   for (const int64_t element : elements) {
     const std::vector<double>& a = rows[element / gemm.n].values;
     const auto& [b, parts] = columns[element % gemm.n];
@@ -208,11 +237,13 @@ std::vector<Expected> expected(const Gemm& gemm, const InputSource& inputs, std:
     }
     // Rounding errors of a random sum add as a random walk over its partial sums, which grow to
     // sqrt(squares): about u·sqrt(k)·sqrt(squares)/2 when summed in order, less when blocked.
+    const double activations =
+        ggml ? kActivationDeviations * std::sqrt(activation_variance(a, parts, block)) : 0;
     const double tolerance = is_integer(gemm.output_dtype())
                                  ? 0.0
                                  : least + output_error * std::fabs(sum) +
                                        4 * accumulation * std::sqrt(length) * std::sqrt(squares) +
-                                       operands * std::sqrt(squares);
+                                       operands * std::sqrt(squares) + activations;
     out.push_back({sum, tolerance});
   }
   return out;

@@ -38,9 +38,9 @@ struct Gemm {
     visit("output", self.output,
           "element type of C; default: the dtype, int32 for int8, bf16 for fp8");
     visit("layout", self.layout, "nn, or nt where B is stored as [n,k]");
-    visit(
-        "weights", self.weights,
-        "quantised B, in layout nt: q4_g64 or q8_g64 (4 or 8 bits, affine, groups of 64 along k)");
+    visit("weights", self.weights,
+          "quantised B, in layout nt: q4_g64 or q8_g64 (MLX's: 4 or 8 bits, affine, groups of 64 "
+          "along k), or ggml's blocks q8_0, q4_0, q4_k, q6_k, with dtype f32");
     visit("m", self.m, "rows of A and C (tokens)");
     visit("n", self.n, "columns of B and C");
     visit("k", self.k, "length of the reduction");
@@ -63,7 +63,8 @@ Result<void> validate(const Gemm& gemm);
 std::string work_key(const Gemm& gemm);
 std::string operation(const Gemm& gemm);  // its dtype, and its weights: "bf16", "bf16 q4_g64"
 Cost cost(const Gemm& gemm, const Settings& settings);
-std::vector<TensorSpec> tensors(const Gemm& gemm);  // a, b, c; quantised a, b, b_scale, b_bias, c
+std::vector<TensorSpec> tensors(
+    const Gemm& gemm);  // a, b, c; quantised after MLX a, b, b_scale, b_bias, c
 // Elements of C to check: all of them where that is cheap or `want` covers them, else a random grid
 // of about `want` elements with the four corners.
 std::vector<int64_t> elements_to_check(const Gemm& gemm, std::string_view tensor, int64_t want,
