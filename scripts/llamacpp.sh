@@ -192,7 +192,8 @@ llamacpp_build() {
 # llamacpp_install SOURCE BUILD FOLDER: modules stand beside the programs, where ggml looks for them.
 llamacpp_install() {
   mkdir -p "$3/bin" "$3/lib" "$3/include" &&
-    cp "$1"/vendor/llama.cpp/include/*.h "$1"/vendor/llama.cpp/ggml/include/*.h "$3/include/" &&
+    cp "$1"/vendor/llama.cpp/include/*.h "$1"/vendor/llama.cpp/ggml/include/*.h \
+      "$1"/vendor/llama.cpp/src/llama-ext.h "$3/include/" &&
     cp "$1/vendor/llama.cpp/LICENSE" "$3/" &&
     cp -P "$2"/bin/lib* "$3/lib/" &&
     mv "$3"/lib/libggml-cpu* "$3/bin/" &&

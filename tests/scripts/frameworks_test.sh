@@ -81,10 +81,11 @@ check "two at once get it once" "$(grep -c download "$box/told")" 1
 version=$(sed -n 's/^llamacpp *\([^ ]*\) .*/\1/p' "$root/scripts/frameworks.lock")
 source=$box/source/llama_cpp_python-$version
 mkdir -p "$source/vendor/llama.cpp/include" "$source/vendor/llama.cpp/ggml/include" \
+  "$source/vendor/llama.cpp/src" \
   "$source/vendor/llama.cpp/docs" "$source/.git/modules/vendor/llama.cpp"
 echo 0123456789abcdef >"$source/.git/modules/vendor/llama.cpp/HEAD"
 (cd "$source/vendor/llama.cpp" && echo 'int x;' >x.c && echo 'int main(void) { return 0; }' >main.c &&
-  touch LICENSE include/llama.h ggml/include/ggml.h docs/picture && cat >CMakeLists.txt <<'END'
+  touch LICENSE include/llama.h src/llama-ext.h ggml/include/ggml.h docs/picture && cat >CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.14)
 project(like C)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

@@ -6,18 +6,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 
+#include "log.h"
+
 namespace ridge::llamacpp {
 namespace {
-
-void log_to_stderr(ggml_log_level level, const char* text, void*) {
-  static bool wanted = false;  // of the line that GGML_LOG_LEVEL_CONT goes on with
-  if (level != GGML_LOG_LEVEL_CONT) wanted = level >= GGML_LOG_LEVEL_WARN;
-  if (wanted) std::fputs(text, stderr);
-}
 
 std::string folder_of_ggml() {
   Dl_info info{};
@@ -36,7 +31,7 @@ std::string lower(std::string text) {
 }  // namespace
 
 Engine::Engine() : folder_(folder_of_ggml()) {
-  llama_log_set(log_to_stderr, nullptr);
+  keep_log();
   for (const char* at : {"", "/../bin", "/../libexec"}) {
     if (ggml_backend_reg_by_name("CPU")) break;
     std::error_code none;
@@ -68,7 +63,9 @@ Engine::Engine() : folder_(folder_of_ggml()) {
 
 Engine::~Engine() {
   backends_.clear();
-  park();
+  const auto end =
+      reinterpret_cast<decltype(&ggml_threadpool_free)>(function("ggml_threadpool_free"));
+  for (const auto& [threads, pool] : pools_) end(pool);
 }
 
 const Place* Engine::find(std::string_view id) const {
@@ -103,30 +100,21 @@ ggml_backend_t Engine::backend(const Place& place) {
 
 ggml_threadpool_t Engine::use_threads(int threads) {
   ggml_backend_t cpu = backend(places_.front());
-  if (threads == threads_) return pool_;
-  park();
-  const auto make =
-      reinterpret_cast<decltype(&ggml_threadpool_new)>(function("ggml_threadpool_new"));
-  ggml_threadpool_params params = ggml_threadpool_params_default(threads);
-  pool_ = make ? make(&params) : nullptr;
-  if (!pool_) throw std::runtime_error(fmt::format("ggml cannot start {} threads", threads));
+  ggml_threadpool_t& pool = pools_[threads];
+  if (!pool) {
+    const auto make =
+        reinterpret_cast<decltype(&ggml_threadpool_new)>(function("ggml_threadpool_new"));
+    ggml_threadpool_params params = ggml_threadpool_params_default(threads);
+    pool = make ? make(&params) : nullptr;
+    if (!pool) throw std::runtime_error(fmt::format("ggml cannot start {} threads", threads));
+  }
+  if (threads == threads_) return pool;
   threads_ = threads;
   reinterpret_cast<ggml_backend_set_n_threads_t>(function("ggml_backend_set_n_threads"))(cpu,
                                                                                         threads);
   reinterpret_cast<decltype(&ggml_backend_cpu_set_threadpool)>(
-      function("ggml_backend_cpu_set_threadpool"))(cpu, pool_);
-  return pool_;
-}
-
-void Engine::park() {
-  if (!pool_) return;
-  if (const auto cpu = backends_.find(places_.front().device); cpu != backends_.end()) {
-    reinterpret_cast<decltype(&ggml_backend_cpu_set_threadpool)>(
-        function("ggml_backend_cpu_set_threadpool"))(cpu->second.get(), nullptr);
-  }
-  reinterpret_cast<decltype(&ggml_threadpool_free)>(function("ggml_threadpool_free"))(pool_);
-  pool_ = nullptr;
-  threads_ = 0;
+      function("ggml_backend_cpu_set_threadpool"))(cpu, pool);
+  return pool;
 }
 
 std::string Engine::cpu_features() const {

@@ -34,10 +34,9 @@ class Engine {
 
   // Made when first asked for, and kept.
   ggml_backend_t backend(const Place& place);
-  // Threads of the CPU back end, from a pool as llama-bench makes it. They are not pinned.
+  // Threads of the CPU back end, from a pool as llama-bench makes it. They are not pinned, and go to
+  // sleep by themselves when nothing comes. A pool lives as long as this does.
   ggml_threadpool_t use_threads(int threads);
-  // Ends the pool's threads. Whoever has been given the pool must ask for it again.
-  void park();
 
   std::string cpu_features() const;  // "AVX2 AVX512 … OPENMP REPACK", as the CPU back end says
   std::string backend_names() const;
@@ -51,8 +50,8 @@ class Engine {
   std::vector<Place> places_;
   std::map<ggml_backend_dev_t, ggml_backend_ptr> backends_;
   ggml_backend_reg_t cpu_ = nullptr;
-  ggml_threadpool_t pool_ = nullptr;
-  int threads_ = 0;
+  std::map<int, ggml_threadpool_t> pools_;
+  int threads_ = 0;  // of the pool in use
 };
 
 }  // namespace ridge::llamacpp

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "graph.h"
 
 namespace ridge::llamacpp {
@@ -9,8 +11,17 @@ namespace {
 // cuBLAS that into tf32); up to these rows a kernel of ggml's own does it.
 constexpr int64_t kMostRowsOfOwnKernel = 8;  // MMVF_MAX_BATCH_SIZE of ggml-cuda/mmvf.cuh
 
+// What the product makes of activations: it rounds them to 8 bits, in blocks of a scale each.
+const char* activations_of(BlockFormat weights, const Place& place) {
+  if (place.on_cuda) return "8 bits in blocks of 32 (q8_1), or to f16 for cuBLAS";
+  if (!place.on_cpu) return "what its kernels take";
+  const bool large = weights == BlockFormat::q4_k || weights == BlockFormat::q6_k;
+  return large ? "8 bits in blocks of 256 (q8_K)" : "8 bits in blocks of 32 (q8_0)";
+}
+
 Result<void> has_dtype(const Gemm& gemm, const Place& place) {
   const DType dtype = gemm.dtype;
+  if (gemm.weights) return {};  // the kind allows f32 alone
   if (dtype == DType::tf32 && place.on_cuda) return {};
   if (dtype == DType::tf32) return Error{"tf32 products are CUDA's: here f32 is true f32"};
   if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::bf16) {
@@ -29,7 +40,11 @@ Result<void> has_dtype(const Gemm& gemm, const Place& place) {
 
 Result<Plan> plan_gemm(const Gemm& gemm, const Settings& settings, const Place& place,
                        const Engine& engine) {
-  if (gemm.weights) return Error{fmt::format("ggml has no {} weights", name(*gemm.weights))};
+  const std::optional<BlockFormat> blocks = gemm.weights ? ggml_format(*gemm.weights) : std::nullopt;
+  if (gemm.weights && !blocks) {
+    return Error{fmt::format("{} weights are MLX's: ggml has q8_0, q4_0, q4_k and q6_k",
+                             name(*gemm.weights))};
+  }
   if (auto yes = has_dtype(gemm, place); !yes) return yes.error();
   if (gemm.layout != Gemm::Layout::nt) {
     return Error{"ggml takes weights as [n,k]: ask for layout nt"};
@@ -38,9 +53,13 @@ Result<Plan> plan_gemm(const Gemm& gemm, const Settings& settings, const Place& 
       gemm.output_dtype() != Gemm{.dtype = gemm.dtype}.output_dtype()) {
     return Error{fmt::format("ggml's products are f32, not {}", name(gemm.output_dtype()))};
   }
-  const ggml_type weights = type_of(gemm.dtype);
+  // BlockFormat has ggml's numbers.
+  const ggml_type weights = blocks ? static_cast<ggml_type>(*blocks) : type_of(gemm.dtype);
   Plan plan{.kernel = fmt::format("mul_mat {} x f32", ggml_type_name(weights))};
-  if (weights != GGML_TYPE_F32) {
+  if (blocks) {
+    plan.notes.push_back(
+        fmt::format("the product rounds A to {}", activations_of(*blocks, place)));
+  } else if (weights != GGML_TYPE_F32) {
     plan.notes.push_back(
         fmt::format("A and C are f32 in memory, as activations are in ggml; the product rounds A "
                     "to {}",

@@ -83,8 +83,10 @@ Result<Plan> plan_of(const Workload& work, const Settings& settings, const Place
           return plan_gemm(w, settings, place, engine);
         } else if constexpr (std::is_same_v<Kind, Sustained>) {
           return plan_gemm(w.gemm, settings, place, engine);
-        } else {
+        } else if constexpr (requires { plan(w, settings, place); }) {
           return plan(w, settings, place);
+        } else {
+          return Error{fmt::format("{} is no graph of ggml's", w.kind)};
         }
       },
       work);

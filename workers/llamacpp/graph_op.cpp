@@ -93,7 +93,7 @@ void GraphOp::set(const Operand& operand, const InputSource& source) const {
   const TensorSpec& spec = operand.spec;
   std::vector<std::byte> made(static_cast<size_t>(spec.bytes()));
   sdk::generate(spec, source.key(spec.name), cores_, made.data());
-  const bool widen = operand.tensor->type == GGML_TYPE_F32 && bytes_of(spec.dtype) != 4;
+  const bool widen = !spec.blocks && operand.tensor->type == GGML_TYPE_F32 && bytes_of(spec.dtype) != 4;
   if (widen || operand.place) {
     const size_t width = ggml_type_size(operand.tensor->type);
     std::vector<std::byte> laid(ggml_nbytes(operand.tensor));

@@ -6,6 +6,7 @@
 
 #include "alloc_op.h"
 #include "graph_op.h"
+#include "model_op.h"
 
 namespace ridge::llamacpp {
 namespace {
@@ -63,12 +64,13 @@ Result<const Place*> LlamacppWorker::place_of(std::string_view device) const {
   return Error{fmt::format("no device '{}'{}{}", device, why.empty() ? "" : ": ", why)};
 }
 
-Result<Plan> LlamacppWorker::accept(const Workload& work, const Settings& settings,
-                                    const Place& place) const {
+Result<void> LlamacppWorker::can(const Settings& settings, const Workload& work,
+                                 const Place& place) const {
   if (settings.form == Form::packed && !std::holds_alternative<Gemm>(work)) {
-    return Error{"packed: there are no weights to lay out in this"};
+    return Error{"packed: there are no weights to lay out in this, or llama.cpp decides by itself"};
   }
-  if (!settings.backend.empty() && !std::holds_alternative<Attention>(work)) {
+  const bool has_ways = std::holds_alternative<Attention>(work) || model_use(work);
+  if (!settings.backend.empty() && !has_ways) {
     return Error{fmt::format("no backend '{}': there is one way to do it here", settings.backend)};
   }
   if (settings.threads > 0 && !place.on_cpu) return Error{"threads: a GPU has none to set"};
@@ -79,14 +81,16 @@ Result<Plan> LlamacppWorker::accept(const Workload& work, const Settings& settin
   if (settings.graph && !std::holds_alternative<Dispatch>(work)) {
     return Error{"graph: ggml runs all work as graphs, there is no other way"};
   }
-  return plan_of(work, settings, place, engine_);
+  return {};
 }
 
 Result<void> LlamacppWorker::supports(const Workload& work, const Settings& settings,
                                       std::string_view device) {
   const auto place = place_of(device);
   if (!place) return place.error();
-  if (auto plan = accept(work, settings, **place); !plan) return plan.error();
+  if (auto yes = can(settings, work, **place); !yes) return yes;
+  if (model_use(work)) return can_run(work, settings);
+  if (auto plan = plan_of(work, settings, **place, engine_); !plan) return plan.error();
   return {};
 }
 
@@ -94,18 +98,19 @@ Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) 
   const auto found = place_of(task.device);
   if (!found) return found.error();
   const Place& place = **found;
-  auto plan = accept(task.work, task.settings, place);
+  const int threads = task.settings.threads > 0 ? task.settings.threads : host_.cores;
+  if (model_use(task.work)) {
+    return std::unique_ptr<sdk::Op>(
+        std::make_unique<ModelOp>(task, engine_, models_, place, threads, host_.cores));
+  }
+  auto plan = plan_of(task.work, task.settings, place, engine_);
   if (!plan) return plan.error();
   if (const auto* alloc = std::get_if<Alloc>(&task.work)) {
     return std::unique_ptr<sdk::Op>(
         std::make_unique<AllocOp>(alloc->what, engine_.backend(place)));
   }
-  int threads = 0;
-  if (place.on_cpu) threads = task.settings.threads > 0 ? task.settings.threads : host_.cores;
-  return std::unique_ptr<sdk::Op>(std::make_unique<GraphOp>(task, *std::move(plan), engine_, place,
-                                                            threads, host_.cores));
+  return std::unique_ptr<sdk::Op>(std::make_unique<GraphOp>(
+      task, *std::move(plan), engine_, place, place.on_cpu ? threads : 0, host_.cores));
 }
-
-void LlamacppWorker::park() { engine_.park(); }
 
 }  // namespace ridge::llamacpp

@@ -4,6 +4,7 @@
 
 #include "graph.h"
 #include "host.h"
+#include "model.h"
 #include "worker/sdk/worker.h"
 
 namespace ridge::llamacpp {
@@ -17,14 +18,14 @@ class LlamacppWorker : public sdk::Worker {
   Result<void> supports(const Workload& work, const Settings& settings,
                         std::string_view device) override;
   Result<std::unique_ptr<sdk::Op>> prepare(const sdk::Task& task) override;
-  void park() override;
 
  private:
   Result<const Place*> place_of(std::string_view device) const;
-  Result<Plan> accept(const Workload& work, const Settings& settings, const Place& place) const;
+  Result<void> can(const Settings& settings, const Workload& work, const Place& place) const;
 
   mlx_worker::Host host_;
   Engine engine_;
+  Models models_;
 };
 
 }  // namespace ridge::llamacpp
