@@ -64,8 +64,8 @@ void ModelOp::start(uint64_t seed) {
   }
   flash_ = settings_.backend;
   if (flash_.empty()) {
-    flash_ = log.find("Flash Attention was auto, set to enabled") != std::string::npos ? "flash"
-                                                                                       : "unfused";
+    // What "auto" came to is logged, and told nowhere else.
+    flash_ = log.find(": Flash Attention enabled") != std::string::npos ? "flash" : "unfused";
   }
   if (place_.on_cpu) {
     llama_attach_threadpool(context_.get(), engine_.use_threads(threads_), nullptr);
