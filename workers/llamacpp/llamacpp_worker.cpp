@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <llama.h>
 
+#include <stdexcept>
+
 #include "alloc_op.h"
 #include "graph_op.h"
 #include "model_op.h"
@@ -94,7 +96,7 @@ Result<void> LlamacppWorker::supports(const Workload& work, const Settings& sett
   return {};
 }
 
-Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) {
+Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) try {
   const auto found = place_of(task.device);
   if (!found) return found.error();
   const Place& place = **found;
@@ -111,6 +113,8 @@ Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) 
   }
   return std::unique_ptr<sdk::Op>(std::make_unique<GraphOp>(
       task, *std::move(plan), engine_, place, place.on_cpu ? threads : 0, host_.cores));
+} catch (const std::runtime_error& error) {
+  return Error{error.what()};  // what llama.cpp says only when it is asked to do it
 }
 
 }  // namespace ridge::llamacpp

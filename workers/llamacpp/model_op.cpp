@@ -27,22 +27,19 @@ ModelOp::ModelOp(const sdk::Task& task, Engine& engine, Models& models, const Pl
       all_logits_(false),
       settings_(task.settings),
       engine_(engine),
-      models_(models),
       place_(place),
-      threads_(threads),
-      cores_(cores) {
+      threads_(threads) {
   if (const auto* prefill = std::get_if<Prefill>(&task.work)) {
     tokens_ = prefill->tokens;
     all_logits_ = prefill->logits == Prefill::Logits::all;
   } else {
     tokens_ = std::get<Decode>(task.work).tokens;
   }
-  if (use_.file) start(0);
+  model_ = models.load(use_, place_, task.seed, cores);
+  start();
 }
 
-void ModelOp::start(uint64_t seed) {
-  model_ = models_.load(use_, place_, seed, cores_);
-  if (context_) return;
+void ModelOp::start() {
   const auto per_sequence = static_cast<uint32_t>(use_.depth + tokens_);
   llama_context_params params = llama_context_default_params();
   params.n_ctx = (per_sequence + kContextMultiple - 1) / kContextMultiple * kContextMultiple *
@@ -112,7 +109,6 @@ std::vector<ModelOp::Call> ModelOp::calls_for(int64_t first, int64_t count, bool
 }
 
 void ModelOp::fill(const InputSource& inputs) {
-  start(inputs.seed);
   inputs_ = inputs;
   depth_ = calls_for(0, use_.depth, false, false);
   calls_ = calls_for(use_.depth, tokens_, decodes_, true);
@@ -177,9 +173,7 @@ void ModelOp::run(int64_t) {
   ran_ = true;
 }
 
-void ModelOp::wait() {
-  if (context_) llama_synchronize(context_.get());
-}
+void ModelOp::wait() { llama_synchronize(context_.get()); }
 
 const float* ModelOp::logits_of(int64_t row) const {
   size_t before = 0;
@@ -210,12 +204,10 @@ std::vector<double> ModelOp::read(std::string_view tensor, int64_t,
 }
 
 sdk::OpInfo ModelOp::info() const {
-  sdk::OpInfo info{.kernel = "llama_decode"};
+  sdk::OpInfo info{.kernel = "llama_decode", .backend = flash_};
   if (place_.on_cpu) {
     info.notes.push_back(fmt::format("threads: {}, ggml's pool, not pinned", threads_));
   }
-  if (!context_) return info;
-  info.backend = flash_;
   info.notes.push_back(fmt::format("{}, {} parameters", model_->about,
                                    llama_model_n_params(model_->model.get())));
   info.notes.push_back(fmt::format("{} tokens a call, {} at a time", llama_n_batch(context_.get()),

@@ -12,7 +12,8 @@ namespace ridge::llamacpp {
 // cache is brought back to its depth, untimed. One context; its model may be shared.
 class ModelOp : public sdk::Op {
  public:
-  // threads: of a CPU; on a GPU those that look after it.
+  // threads: of a CPU; on a GPU those that look after it. cores: that make a model. Throws
+  // std::runtime_error with what llama.cpp says where it takes model or settings not.
   ModelOp(const sdk::Task& task, Engine& engine, Models& models, const Place& place, int threads,
           int cores);
 
@@ -39,7 +40,7 @@ class ModelOp : public sdk::Op {
     std::vector<Row> rows;
   };
 
-  void start(uint64_t seed);  // model and context, where they are not there yet
+  void start();  // the context
   std::vector<Call> calls_for(int64_t first, int64_t count, bool one_by_one, bool wanted) const;
   void add(Call& call, int64_t sequence, int64_t position, bool output) const;
   void decode(Call& call);
@@ -53,9 +54,8 @@ class ModelOp : public sdk::Op {
   bool all_logits_;
   Settings settings_;
   Engine& engine_;
-  Models& models_;
   Place place_;
-  int threads_, cores_;
+  int threads_;
   std::shared_ptr<const Model> model_;
   llama_context_ptr context_;
   InputSource inputs_;

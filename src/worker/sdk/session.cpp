@@ -125,7 +125,8 @@ Json Session::prepare(const Json& request) {
   Task task{asked->work, asked->settings, asked->device,
             model_use(asked->work)
                 ? 1
-                : rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory)};
+                : rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory),
+            seed_};
   const double begin = now_ns();
   auto op = worker_.prepare(task);
   if (!op) return unsupported(op.error().message);
