@@ -127,7 +127,7 @@ make_writable_folder() { mkdir -p "$1" 2>/dev/null && [ -w "$1" ]; }
 
 # is_framework SONAME: it belongs to a framework that a worker links, which packages leave out.
 is_framework() {
-  case $1 in libtorch*.so | libc10*.so | libmlx.so) ;; *) return 1 ;; esac
+  case $1 in libtorch*.so | libc10*.so | libmlx.so | libllama.so* | libggml*.so*) ;; *) return 1 ;; esac
 }
 
 # is_glibc SONAME: it is a part of glibc, which comes with the kernel's own system, never with us.

@@ -175,8 +175,8 @@ Result<Resolved> resolve(const Choice& choice, const Context& context) {
     if (at == found.end()) {
       return Error{fmt::format(
           "there is no worker '{}' (found: {}; "
-          "RIDGE_WORKER_PATH adds folders; torch and mlx are built where scripts/frameworks "
-          "got them)",
+          "RIDGE_WORKER_PATH adds folders; torch, mlx and llamacpp are built where "
+          "scripts/frameworks got them)",
           wanted, names(found))};
     }
     out.query.workers.push_back(*at);

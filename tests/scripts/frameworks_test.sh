@@ -40,7 +40,7 @@ chmod +x "$box/bin/python3" "$box/bin/python" "$box/pip-does" "$box/cache/ridgep
 
 run() {
   status=0
-  (unset RIDGE_TORCH_ROOT RIDGE_MLX_ROOT
+  (unset RIDGE_TORCH_ROOT RIDGE_MLX_ROOT RIDGE_LLAMACPP_ROOT
    XDG_CACHE_HOME=$box/cache PATH=$box/bin:$PATH "$@") >"$box/out" 2>"$box/err" </dev/null || status=$?
   out=$(cat "$box/out") err=$(cat "$box/err")
 }
@@ -68,7 +68,7 @@ check "got once" "$status $(cat "$box/told")" "0 "
 run "$script" --list mlx
 check "where it is" "$out" "mlx: $into/mlx-*"
 run "$script" tensorflow
-check "an unknown one" "$status $err" "1 *no framework 'tensorflow' (known: torch, mlx)"
+check "an unknown one" "$status $err" "1 *no framework 'tensorflow' (known: torch, mlx, llamacpp,*)"
 run env RIDGE_MLX_ROOT=/nowhere "$script" mlx
 check "a folder that holds none" "$status $err" "1 *RIDGE_MLX_ROOT is /nowhere, and there is no mlx/lib in it"
 
@@ -76,6 +76,69 @@ rm -rf "$into"
 for _ in 1 2; do (run "$script" mlx) & done
 wait
 check "two at once get it once" "$(grep -c download "$box/told")" 1
+
+# llama.cpp: sources, of the same targets, that are built.
+version=$(sed -n 's/^llamacpp *\([^ ]*\) .*/\1/p' "$root/scripts/frameworks.lock")
+source=$box/source/llama_cpp_python-$version
+mkdir -p "$source/vendor/llama.cpp/include" "$source/vendor/llama.cpp/ggml/include" \
+  "$source/vendor/llama.cpp/src" \
+  "$source/vendor/llama.cpp/docs" "$source/.git/modules/vendor/llama.cpp"
+echo 0123456789abcdef >"$source/.git/modules/vendor/llama.cpp/HEAD"
+(cd "$source/vendor/llama.cpp" && echo 'int x;' >x.c && echo 'int main(void) { return 0; }' >main.c &&
+  touch LICENSE include/llama.h src/llama-ext.h ggml/include/ggml.h docs/picture && cat >CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.14)
+project(like C)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+add_library(ggml-cpu MODULE x.c)
+add_library(llama SHARED x.c)
+file(WRITE ${CMAKE_BINARY_DIR}/bin/options "${GGML_BACKEND_DL} ${GGML_NATIVE} ${LLAMA_BUILD_COMMIT}")
+foreach(program llama-bench llama-quantize)
+  add_executable(${program} main.c)
+  target_link_libraries(${program} llama)
+endforeach()
+if(EXISTS ${CMAKE_SOURCE_DIR}/docs OR NOT CMAKE_BUILD_TYPE STREQUAL Release)
+  message(FATAL_ERROR "docs unpacked, or no Release")
+endif()
+include(broken OPTIONAL)
+END
+)
+tar czf "$box/sdist.tar.gz" -C "$box/source" "llama_cpp_python-$version"
+printf '#!/bin/sh\ncp %s/sdist.tar.gz "$1/llama_cpp_python-%s.tar.gz"\n' "$box" "$version" >"$box/pip-does"
+# "broken" stands for sources that do not compile.
+sed 's/^include(broken.*/message(FATAL_ERROR "it does not build")/' \
+  "$source/vendor/llama.cpp/CMakeLists.txt" >"$box/broken"
+: >"$box/told"
+run "$script" llamacpp
+check "llama.cpp is built" "$status $err" "0 *Building llama.cpp*"
+check "from a source package with its checksum" "$(cat "$box/told" "$box/wanted")" \
+  "*--require-hashes --no-binary*llama-cpp-python==$version --hash=sha256:*"
+built=$(ls -d "$into/llamacpp-$version"-*)
+for part in include/llama.h include/ggml.h lib/libllama. bin/libggml-cpu. bin/llama-bench LICENSE; do
+  check "… with $part" "$(ls "$built/${part%/*}")" "*${part##*/}*"
+done
+run "$built/bin/llama-bench"
+check "a program finds its libraries" "$status $err" "0 "
+run "$script" --list llamacpp
+check "where llama.cpp is" "$out" "llamacpp: $built"
+: >"$box/told"
+run "$script" llamacpp
+check "built once" "$status $(cat "$box/told") $err" "0  "
+run env CXX="$box/bin/other-c++" "$script" --list llamacpp
+check "another compiler, another build" "$status $out" "1 llamacpp: not here"
+run env RIDGE_LLAMACPP_ROOT="$built" "$script" --list llamacpp
+check "one that is named" "$out" "llamacpp: $built"
+run env CUDA_PATH=/nowhere PATH="$box/bin:/usr/bin:/bin" "$script" llamacpp-cuda
+check "CUDA without a compiler for it" "$status $err" "1 *no nvcc*"
+rm -rf "$built"
+cp "$box/broken" "$into/build/llamacpp-$version/vendor/llama.cpp/CMakeLists.txt"
+run "$script" llamacpp
+check "what fails is shown" "$status $err" "1 *it does not build*The whole log: *"
+run "$script" --list llamacpp
+check "… and nothing counts as built" "$status $out" "1 llamacpp: not here"
+cp "$source/vendor/llama.cpp/CMakeLists.txt" "$into/build/llamacpp-$version/vendor/llama.cpp/CMakeLists.txt"
+run "$script" llamacpp
+check "after a failure it goes on" "$status $(ls "$built/complete")" "0 $built/complete"
 
 printf '%s passed, %s failed\n' $passed $failed
 [ $failed = 0 ]

@@ -7,32 +7,14 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
-#include <thread>
+
+#include "worker/sdk/generate.h"
 
 namespace ridge::mlx_worker {
 namespace {
 
 constexpr int64_t kBatchBytes = int64_t{1} << 29;  // of outputs that are evaluated together
 constexpr size_t kMostBatches = 2;                 // on their way at once
-constexpr int64_t kShare = 1 << 16;                // elements that are worth a thread
-
-// fill() of the generator, cut among threads.
-void generate(const TensorSpec& spec, TensorKey key, int threads, std::byte* out) {
-  const int64_t all = spec.elements(), width = bytes_of(spec.dtype);
-  const int64_t parts = std::clamp<int64_t>(all / kShare, 1, threads);
-  std::vector<std::jthread> team;
-  for (int64_t part = 0; part < parts; ++part) {
-    const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
-    const auto work = [=, &spec] {
-      ridge::fill(key, spec.dtype, spec.scale, begin, end - begin, out + begin * width);
-    };
-    if (part + 1 < parts) {
-      team.emplace_back(work);
-    } else {
-      work();
-    }
-  }
-}
 
 // A new array on the device with the elements of one that may lie in managed memory. As long as
 // `array` is held its memory is not given to the result.
@@ -67,7 +49,7 @@ mx::array MlxOp::filled(const TensorSpec& spec, const InputSource& source) const
   mx::allocator::Data data = mx::allocator::malloc(static_cast<size_t>(spec.bytes()));
   auto* memory = static_cast<std::byte*>(data.buffer().raw_ptr());
   if (!memory) throw std::bad_alloc();
-  generate(spec, source.key(spec.name), target_.cores, memory);
+  sdk::generate(spec, source.key(spec.name), target_.cores, memory);
   const mx::array host(std::move(data), shape_of(spec.shape), dtype_of(spec.dtype));
   return target_.place == Place::cuda ? moved(host) : host;
 }

@@ -121,8 +121,12 @@ Json Session::prepare(const Json& request) {
     return unsupported(
         fmt::format("needs {}, and {} are available", show_bytes(footprint), show_bytes(memory)));
   }
+  // A model is not rotated: its weights are what they are for every token.
   Task task{asked->work, asked->settings, asked->device,
-            rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory)};
+            model_use(asked->work)
+                ? 1
+                : rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory),
+            seed_};
   const double begin = now_ns();
   auto op = worker_.prepare(task);
   if (!op) return unsupported(op.error().message);

@@ -37,6 +37,7 @@ struct Task {
   Settings settings;
   std::string device;
   int64_t copies = 1;
+  uint64_t seed = 0;  // of all inputs: what does not follow the salt (a model) can be made already
 };
 
 // What there is to say of a prepared op.

@@ -1,0 +1,213 @@
+"""Models through libllama: the same tokens give the same logits, however they are cut and computed.
+
+The worker is asked by its protocol. What the logits have to be, `ridge check` says (conformance_test.py);
+here ways that must agree are held against each other.
+"""
+
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import unittest
+
+from llamacpp_case import WORKER
+
+TINY = {"name": "tiny", "model_type": "qwen3", "num_hidden_layers": 2, "hidden_size": 256,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "intermediate_size": 512,
+        "vocab_size": 320, "tie_word_embeddings": True, "max_position_embeddings": 4096,
+        "rope_theta": 1000000.0, "rms_norm_eps": 1e-6}
+LLAMA = {**TINY, "name": "tiny-llama", "model_type": "llama", "tie_word_embeddings": False}
+MIXTRAL = {**LLAMA, "name": "tiny-moe", "model_type": "mixtral", "num_experts": 4,
+           "num_experts_per_tok": 2, "norm_topk_prob": True}
+DEEPSEEK = {**LLAMA, "name": "tiny-deepseek", "model_type": "deepseek", "num_experts": 6,
+            "num_experts_per_tok": 2, "moe_intermediate_size": 256, "n_shared_experts": 2,
+            "first_k_dense_replace": 1}
+EXACT = 2e-4   # relative to the root mean square: f32 in another order
+CLOSE = 5e-2   # f16 keys and values, 8-bit activations
+
+
+class Worker:
+    """One process of the worker."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.id = 0
+        self.ask("hello", protocol=[1], seed=11)
+
+    def ask(self, what, **more):
+        self.id += 1
+        self.process.stdin.write(json.dumps({"id": self.id, "do": what, **more}) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            message = json.loads(line)
+            if "event" not in message:
+                return message
+        raise AssertionError("the worker is gone")
+
+    def prepare(self, work, **settings):
+        settings = {"cache": "hot", "timing": "isolated", **settings}
+        return self.ask("prepare", workload=work, settings=settings, device="cpu", salt=5)
+
+    def logits(self, work, salt=5, **settings):
+        """All of them, of one run on fresh tokens, and what the worker says of the work."""
+        ready = self.prepare(work, **settings)
+        assert "handle" in ready, ready
+        rows = work.get("batch", 1) * (work["tokens"] if work.get("logits") == "all" else 1)
+        count = rows * work["model"]["vocab_size"]
+        reply = self.ask("check", handle=ready["handle"], tensor="logits", copy=0, run=True, salt=salt,
+                         elements=list(range(count)))
+        assert "values" in reply, reply
+        self.ask("release", handle=ready["handle"])
+        return reply["values"], ready
+
+    def time(self, handle):
+        return self.ask("time", handle=handle, salt=8, ops_per_sample=1, most_samples=5, most_ns=1e10)
+
+    def model_files(self):
+        """The model's file in memory, by number."""
+        files = pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return {file.stat().st_ino for file in files if "ridge-model" in str(file.readlink())}
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+
+def distance(a, b):
+    """Root mean square of the difference, relative to that of b."""
+    assert len(a) == len(b) and None not in a and None not in b
+    norm = math.sqrt(sum(y * y for y in b))
+    return math.sqrt(sum((x - y) ** 2 for x, y in zip(a, b))) / norm
+
+
+def prefill(tokens, depth=0, **more):
+    return {"kind": "prefill", "model": TINY, "format": "f32", "kv": "f32", "tokens": tokens,
+            "depth": depth, **more}
+
+
+def decode(tokens, depth=0, **more):
+    return {**prefill(tokens, depth, **more), "kind": "decode"}
+
+
+class Models(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.worker = Worker()
+        cls.addClassCleanup(cls.worker.close)
+
+    def same(self, a, b, within=EXACT, **settings):
+        first, second = self.worker.logits(a)[0], self.worker.logits(b, **settings)[0]
+        self.assertGreater(max(first) - min(first), 0.1)  # not all alike
+        self.assertLess(distance(first, second), within)
+
+    def test_a_prompt_in_parts_is_the_whole_prompt(self):
+        for model in (TINY, LLAMA, MIXTRAL, DEEPSEEK):
+            with self.subTest(model=model["name"]):
+                self.same(prefill(40, model=model), prefill(15, 25, model=model))
+                self.same(prefill(40, model=model), decode(9, 31, model=model))
+                self.same(prefill(12, model=model), decode(12, model=model))
+
+    def test_every_row_of_all_logits(self):
+        rows = self.worker.logits(prefill(30, logits="all"))[0]
+        width = TINY["vocab_size"]
+        for tokens in (1, 2, 17, 30):
+            alone = self.worker.logits(prefill(tokens))[0]
+            self.assertLess(distance(rows[(tokens - 1) * width:tokens * width], alone), EXACT)
+
+    def test_prompts_of_several_calls(self):
+        """A call takes 2048 tokens: the logits of the first have to outlive the second."""
+        small = {**TINY, "num_hidden_layers": 1, "vocab_size": 64}
+        width, tokens = small["vocab_size"], 2060
+        rows = self.worker.logits(prefill(tokens, model=small, logits="all"))[0]
+        for last in (2, 2048, 2049, 2060):
+            alone = self.worker.logits(prefill(last, model=small))[0]
+            self.assertLess(distance(rows[(last - 1) * width:last * width], alone), EXACT)
+        batch = self.worker.logits(prefill(1500, model=small, batch=2))[0]
+        alone = self.worker.logits(prefill(1500, model=small))[0]
+        self.assertLess(distance(batch[:width], alone), EXACT)
+
+    def test_sequences_do_not_see_each_other(self):
+        width = TINY["vocab_size"]
+        for work in (prefill(21, 8), decode(5, 24)):
+            alone = self.worker.logits(work)[0]
+            three = self.worker.logits({**work, "batch": 3})[0]
+            self.assertLess(distance(three[:width], alone), EXACT)
+            self.assertGreater(distance(three[width:2 * width], alone), 0.1)
+            self.assertGreater(distance(three[width:2 * width], three[2 * width:]), 0.1)
+
+    def test_settings_change_the_way_not_the_answer(self):
+        for settings in ({"micro_batch": 16}, {"threads": 1}, {"backend": "flash"}, {"backend": "unfused"}):
+            with self.subTest(**settings):
+                self.same(prefill(70, 20), prefill(70, 20), **settings)
+        ready = self.worker.prepare(prefill(8), backend="unfused", micro_batch=16)
+        self.assertIn("2048 tokens a call, 16 at a time", ready["notes"])
+        self.assertEqual(ready["backend"], "unfused")
+        self.assertGreater(ready["bytes_held"], 1 << 20)
+        self.worker.ask("release", handle=ready["handle"])
+
+    def test_every_cache_and_format(self):
+        exact = self.worker.logits(prefill(40, 10))[0]
+        for kv in ("f16", "bf16", "q8_0"):
+            with self.subTest(kv=kv):
+                near = self.worker.logits(prefill(40, 10, kv=kv))[0]
+                self.assertLess(distance(near, exact), CLOSE)
+                self.assertGreater(distance(near, exact), 0)
+        for format in ("f16", "bf16", "q8_0", "q4_0", "q4_k_m", "q6_k"):
+            with self.subTest(format=format):
+                self.same(prefill(40, format=format), decode(6, 34, format=format), within=CLOSE)
+
+    def test_tokens_and_weights_follow_from_salt_and_seed(self):
+        one, again = (self.worker.logits(prefill(20), salt=3)[0] for _ in range(2))
+        other = self.worker.logits(prefill(20), salt=4)[0]
+        self.assertEqual(one, again)
+        self.assertGreater(distance(other, one), 0.1)
+
+    def test_timed_again_and_again_the_answer_stays(self):
+        for work in (decode(4, 60), prefill(33, 60), prefill(33)):
+            ready = self.worker.prepare(work)
+            handle, elements = ready["handle"], list(range(TINY["vocab_size"]))
+            fresh = self.worker.ask("check", handle=handle, tensor="logits", copy=0, run=True, salt=8,
+                                    elements=elements)["values"]
+            timed = self.worker.time(handle)
+            self.assertEqual(timed["ops"], 5)
+            self.assertTrue(any("cache" in note for note in timed["notes"]), timed["notes"])
+            after = self.worker.ask("check", handle=handle, tensor="logits", copy=0, run=False, salt=8,
+                                    elements=elements)["values"]
+            self.assertLess(distance(after, fresh), EXACT)
+            self.worker.ask("release", handle=handle)
+
+    @unittest.skipUnless(sys.platform == "linux", "files of a process are seen in /proc")
+    def test_one_model_is_loaded_once(self):
+        self.worker.logits(prefill(1, format="f16"))
+        first = self.worker.model_files()
+        self.worker.logits(decode(3, 5, format="f16", kv="f16"))
+        self.assertEqual(self.worker.model_files(), first)
+        self.assertEqual(len(first), 1)
+        self.worker.logits(prefill(1, format="q8_0"))
+        self.assertNotEqual(self.worker.model_files(), first)
+        self.assertEqual(len(self.worker.model_files()), 1)  # the one before it is gone
+
+    def test_refusals(self):
+        windowed = {**LLAMA, "name": "w", "model_type": "mistral", "sliding_window": 32}
+        cases = [
+            (prefill(40, model=windowed), {}, "without its window of 32"),
+            (prefill(8), {"backend": "cudnn"}, "no backend 'cudnn'"),
+            (prefill(8, kv="q8_0"), {"backend": "unfused"}, "with flash attention alone"),
+            (prefill(8), {"graph": True}, "all work as graphs"),
+            (prefill(8), {"form": "packed"}, "packed"),
+            (prefill(8, batch=100000), {}, "at most"),
+            (prefill(8, format="q4_k_m", model={**TINY, "hidden_size": 72}), {}, ""),
+            (prefill(8, file={"path": "/nowhere.gguf", "label": "Q8_0", "matrix_bytes": 1000,
+                              "embedding_bytes": 0, "expert_bytes": 0}), {}, "/nowhere.gguf"),
+        ]
+        for work, settings, why in cases:
+            with self.subTest(why=why):
+                reply = self.worker.prepare(work, **settings)
+                self.assertIn(why, reply.get("unsupported", "nothing"), reply)
+                self.assertNotIn("\n", reply["unsupported"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "graph.h"
+#include "host.h"
+#include "model.h"
+#include "worker/sdk/worker.h"
+
+namespace ridge::llamacpp {
+
+// Devices "cpu" and, for each GPU of ggml's loaded back ends, "cuda:0", "metal:0" and so on.
+class LlamacppWorker : public sdk::Worker {
+ public:
+  LlamacppWorker();
+
+  sdk::Description describe() override;
+  Result<void> supports(const Workload& work, const Settings& settings,
+                        std::string_view device) override;
+  Result<std::unique_ptr<sdk::Op>> prepare(const sdk::Task& task) override;
+
+ private:
+  Result<const Place*> place_of(std::string_view device) const;
+  Result<void> can(const Settings& settings, const Workload& work, const Place& place) const;
+
+  mlx_worker::Host host_;
+  Engine engine_;
+  Models models_;
+};
+
+}  // namespace ridge::llamacpp

@@ -1,0 +1,104 @@
+#include "model.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "log.h"
+#include "synthetic.h"
+#include "workload/files/gguf_write.h"
+
+namespace ridge::llamacpp {
+
+std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& place, uint64_t seed,
+                                          int threads) {
+  Key key{.place = place.id};
+  if (use.file) {
+    key.path = use.file->path;
+  } else {
+    key.model = use.model;
+    key.format = use.format;
+    key.seed = seed;
+  }
+  if (last_ && key == key_) return last_;
+  last_.reset();  // before the next one takes memory
+  auto loaded = std::make_shared<Model>();
+  if (!use.file) loaded->file = synthetic_file(use, seed, threads);
+  // Without a list all GPUs there are would be used, by a CPU's row too.
+  ggml_backend_dev_t devices[] = {place.on_cpu ? nullptr : place.device, nullptr};
+  llama_model_params params = llama_model_default_params();
+  params.devices = devices;
+  params.n_gpu_layers = place.on_cpu ? 0 : -1;
+  params.split_mode = LLAMA_SPLIT_MODE_NONE;
+  take_log();
+  const std::string path = use.file ? use.file->path : loaded->file->path();
+  loaded->model.reset(llama_model_load_from_file(path.c_str(), params));
+  if (!loaded->model) {
+    throw std::runtime_error(fmt::format("llama.cpp cannot load {}: {}",
+                                         use.file ? path : use.model.name, first_error(take_log())));
+  }
+  char about[128] = "";
+  llama_model_desc(loaded->model.get(), about, sizeof about);
+  loaded->about = about;
+  key_ = key;
+  last_ = std::move(loaded);
+  return last_;
+}
+
+Result<void> can_run(const Workload& work, const Settings& settings) {
+  const ModelUse& use = *model_use(work);
+  const ModelConfig& m = use.model;
+  const auto* prefill = std::get_if<Prefill>(&work);
+  const int64_t tokens = prefill ? prefill->tokens : std::get<Decode>(work).tokens;
+  if (settings.backend != "" && settings.backend != "flash" && settings.backend != "unfused") {
+    return Error{fmt::format("no backend '{}': llama.cpp has flash and unfused", settings.backend)};
+  }
+  if (settings.backend == "unfused" && use.kv == KvFormat::q8_0) {
+    return Error{"unfused: llama.cpp keeps values as q8_0 with flash attention alone"};
+  }
+  if (use.batch > static_cast<int64_t>(llama_max_parallel_sequences())) {
+    return Error{fmt::format("a batch of {}: llama.cpp has at most {} sequences", use.batch,
+                             llama_max_parallel_sequences())};
+  }
+  if (use.file) {
+    std::error_code none;
+    if (std::filesystem::is_regular_file(use.file->path, none)) return {};
+    return Error{fmt::format("there is no file {}", use.file->path)};
+  }
+  if (use.depth + tokens > m.sliding_window.value_or(INT64_MAX)) {
+    return Error{fmt::format("llama.cpp runs {} without its window of {} tokens", m.name,
+                             *m.sliding_window)};
+  }
+  if (m.is_moe()) {
+    const bool deepseek = m.model_type == ModelConfig::Type::deepseek;
+    if (m.model_type != ModelConfig::Type::mixtral && !deepseek) {
+      return Error{"of mixtures of experts mixtral and deepseek can be made here"};
+    }
+    if (m.norm_topk_prob == deepseek) {
+      return Error{fmt::format("llama.cpp {} the weights of {}'s experts",
+                               deepseek ? "does not norm" : "norms", m.name)};
+    }
+    if (!deepseek && m.first_k_dense_replace.value_or(0) > 0) {
+      return Error{"llama.cpp has no dense layers in mixtral"};
+    }
+  }
+  std::vector<GgufTensor> tensors;
+  for (const WeightTensor& weight : weights_of(m, use.format)) tensors.push_back(weight.tensor);
+  if (auto layout = lay_out_gguf(metadata_of(m, use.format), std::move(tensors)); !layout) {
+    return Error{fmt::format("no GGUF file can hold it: {}", layout.error().message)};
+  }
+  return {};
+}
+
+ggml_type type_of(KvFormat format) {
+  switch (format) {
+    case KvFormat::f16: return GGML_TYPE_F16;
+    case KvFormat::f32: return GGML_TYPE_F32;
+    case KvFormat::bf16: return GGML_TYPE_BF16;
+    case KvFormat::q8_0: return GGML_TYPE_Q8_0;
+  }
+  return GGML_TYPE_F16;
+}
+
+}  // namespace ridge::llamacpp
