@@ -31,11 +31,11 @@ constexpr double kFetchBytePerNs = 2;  // and operands that `hot` had in a cache
 constexpr double kCheapFillBytes = 2.5e8;  // up to here every row is tried, beyond on suspicion
 constexpr int kFreshTries = 40;            // a busy machine lets one of them through …
 constexpr double kFreshTriesNs = 6e9;      // … in this time …
-constexpr double kFreshPauseS = 0.06;      // … which they are spread over: a stall may take seconds
-constexpr double kTimeSliceNs = 1e7;       // more for each op where others were at work
-constexpr int kFewTries = 5;               // whatever the time
-constexpr int kTimingTries = 3;            // of a round whose samples do not add up
-constexpr double kAllocPatience = 600;     // s
+constexpr double kFreshPauseS = 0.06;   // … which they are spread over: a stall may take seconds
+constexpr double kTimeSliceNs = 1e7;    // more for each op where others were at work
+constexpr int kFewTries = 5;            // whatever the time
+constexpr int kTimingTries = 3;         // of a round whose samples do not add up
+constexpr double kAllocPatience = 600;  // s
 constexpr uint64_t kFreshSalt = uint64_t{1} << 62;
 
 double now_ns() {
