@@ -215,11 +215,12 @@ Result<void> validate_plan(const Plan& plan, const Choice& choice) {
     }
   }
   if (plan.rows.empty()) {
-    return Error{choice.filter.empty()
-                     ? "nothing to do: no worker has a device"
-                     : fmt::format("--filter '{}' matches no work (`ridge list --suite {}` shows "
-                                   "the keys)",
-                                   choice.filter, choice.suite)};
+    if (choice.filter.empty()) return Error{"nothing to do: no worker has a device"};
+    const std::string how = choice.works.empty()
+                                ? fmt::format("`ridge list --suite {}`", choice.suite)
+                                : "--dry-run without it";
+    return Error{
+        fmt::format("--filter '{}' matches no work ({} shows the keys)", choice.filter, how)};
   }
   return {};
 }

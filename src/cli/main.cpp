@@ -34,11 +34,21 @@ void add_format(CLI::App* command, std::string& format, const std::string& known
 }
 
 void add_choice(CLI::App* command, Choice& choice) {
-  command->add_option("--suite", choice.suite, "a suite's name (`ridge list`) or a .json file")
-      ->envname("RIDGE_SUITE")
-      ->capture_default_str();
-  command->add_option("--work", choice.works,
-                      "one item as JSON, instead of a suite: '{\"kind\": \"gemm\", …}'");
+  const CLI::Option* suite =
+      command->add_option("--suite", choice.suite, "a suite's name (`ridge list`) or a .json file")
+          ->envname("RIDGE_SUITE")
+          ->capture_default_str();
+  const CLI::Option* work = command->add_option(
+      "--work", choice.works,
+      "one item as JSON, instead of a suite (not beside --suite): '{\"kind\": \"gemm\", …}'");
+  // RIDGE_SUITE is a habit, which --work overrides; both typed is a mistake.
+  command->final_callback([command, suite, work] {
+    const auto& typed = command->parse_order();
+    if (work->count() == 0 || std::find(typed.begin(), typed.end(), suite) == typed.end()) return;
+    throw CLI::ValidationError(
+        "--work stands in place of a suite: leave --suite out, or put the item into a suite's "
+        ".json file");
+  });
   command
       ->add_option("--filter", choice.filter, "only rows whose key this regular expression finds")
       ->envname("RIDGE_FILTER");

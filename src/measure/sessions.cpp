@@ -22,7 +22,8 @@ Result<Client*> Sessions::get(size_t worker, int session) {
   return &at->second.client;
 }
 
-// A worker that refuses is let be; one that dies of it is started anew when its turn comes.
+// A worker that refuses is stopped all the same; one that dies of it is started anew when its turn
+// comes.
 void Sessions::park_others(size_t worker) {
   if (awake_ && *awake_ != worker) {
     if (const auto at = live_.find(*awake_); at != live_.end() && at->second.client.alive()) {

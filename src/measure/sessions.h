@@ -10,7 +10,7 @@
 namespace ridge {
 
 // The worker processes that are alive: at most one a worker and session. The one asked for last may
-// work; the others are parked, so that they neither spin nor hold memory.
+// work; the others are parked: stopped, without the memory that they can give back.
 class Sessions {
  public:
   Sessions(const std::vector<FoundWorker>& workers, const Effort& effort,

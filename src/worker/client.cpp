@@ -166,6 +166,7 @@ Error Client::give_up(const std::string& why) {
 
 Result<int64_t> Client::send(std::string_view verb, Json request) {
   if (broken_) return Error{"the worker is gone"};
+  process_.go_on();
   const int64_t id = next_id_++;
   Json line = Json::object();
   line.set("id", id).set("do", verb);
@@ -366,6 +367,7 @@ Result<Client::TimeReply> Client::time(const protocol::Time& request, const More
 
 Result<void> Client::park(double deadline_s) {
   auto reply = call("park", Json::object(), deadline_s);
+  if (!broken_) process_.stop();
   if (!reply) return reply.error();
   return {};
 }

@@ -48,6 +48,7 @@ class Client {
   using More = std::function<bool(const protocol::Samples& samples)>;
   Result<TimeReply> time(const protocol::Time& request, const More& more, double silence_s);
 
+  // Also stops its process, whose threads may spin all the same; the next request lets it go on.
   Result<void> park(double deadline_s);
   Result<void> release(int64_t handle, double deadline_s);
   // Ends the session in good order; kills what does not go within a second.

@@ -19,8 +19,8 @@ std::optional<std::string> explain_missing_libraries(const std::string& executab
 // all are whole.
 std::optional<std::string> explain_cut_library(const std::string& executable);
 
-// Of explain_missing_libraries(): the line from what the loader prints under LD_TRACE_LOADED_OBJECTS (ld.so(8): what ldd
-// shows) and under LD_DEBUG=libs.
+// Of explain_missing_libraries(): the line from what the loader prints under
+// LD_TRACE_LOADED_OBJECTS (ld.so(8): what ldd shows) and under LD_DEBUG=libs.
 std::optional<std::string> describe_missing_libraries(std::string_view traced,
                                                       std::string_view debug);
 

@@ -123,6 +123,7 @@ Process::Process(Process&& other) noexcept
       in_(std::exchange(other.in_, -1)),
       out_(std::exchange(other.out_, -1)),
       err_(std::exchange(other.err_, -1)),
+      stopped_(std::exchange(other.stopped_, false)),
       ended_(std::move(other.ended_)) {}
 
 Process::~Process() {
@@ -141,6 +142,15 @@ void Process::kill() {
   if (pid_ <= 0) return;
   ::kill(-pid_, SIGKILL);  // the group too, when the leader has gone already
   if (!ended_) ::kill(pid_, SIGKILL);
+}
+
+void Process::stop() {
+  if (pid_ <= 0 || ended_ || stopped_) return;
+  stopped_ = ::kill(-pid_, SIGSTOP) == 0;
+}
+
+void Process::go_on() {
+  if (std::exchange(stopped_, false)) ::kill(-pid_, SIGCONT);
 }
 
 std::optional<std::string> Process::wait(double seconds) {

@@ -31,6 +31,9 @@ class Process {
 
   void close_in();
   void kill();
+  // Its threads, and whatever it started, take no processor's time until they go on.
+  void stop();
+  void go_on();
   // How it ended, such as "exited with code 3" or "killed by signal 11 (Segmentation fault)"; none
   // if it still runs after `seconds`.
   std::optional<std::string> wait(double seconds);
@@ -39,6 +42,7 @@ class Process {
   Process() = default;
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1, err_ = -1;
+  bool stopped_ = false;
   std::optional<std::string> ended_;
 };
 

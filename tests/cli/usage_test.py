@@ -73,6 +73,16 @@ class Usage(RidgeTest):
             self.check(["run", "--worker", "sim", "--work", text])
         self.check(["run", "--worker", "sim", "--work", gemm(), "--work", gemm()], "twice")
 
+    def test_work_beside_a_suite(self):
+        work = ["--worker", "sim", "--work", gemm()]
+        for command in ("run", "check"):
+            for suite in (["--suite", "quick"], ["--suite=quick"]):
+                self.check([command, *suite, *work], "--work", "leave --suite out")
+                self.check([command, *work, *suite], "--work", "leave --suite out")
+        self.check(["compare", "--live", "--suite", "quick", *work], "leave --suite out")
+        self.check(["run", *work, "--suite", "quick"], "leave --suite out",
+                   env=environment(RIDGE_SUITE="quick"))
+
     def suite(self, value):
         path = self.folder / "own.json"
         path.write_text(value if isinstance(value, str) else json.dumps(value))
@@ -171,6 +181,12 @@ class NotAMistake(RidgeTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(len(result.stdout.splitlines()), 2)
         self.assertEqual(len(self.run_files()), 1)
+
+    def test_work_overrides_the_suite_of_the_environment(self):
+        args = ["run", "--worker", "sim", "--work", gemm(), "--dry-run"]
+        plain, with_suite = self.ridge(*args), self.ridge(*args, env=environment(RIDGE_SUITE="cpu"))
+        self.assertEqual(with_suite.returncode, 0, with_suite.stderr)
+        self.assertEqual(plain.stdout, with_suite.stdout)
 
     def test_a_dry_run_measures_and_writes_nothing(self):
         result = self.ridge(*self.run_args(gemm(), gemm(dtype="bf16")), "--dry-run")

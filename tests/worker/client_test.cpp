@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "machine/cpu_time.h"
 #include "measure/check.h"
 #include "sim_fixture.h"
 
@@ -168,6 +169,32 @@ TEST(Client, UnicodeNamesComeThrough) {
   Client client = started();
   EXPECT_EQ(client.hello().worker, "sîm ☃ \"|,\\");
   EXPECT_EQ(client.hello().devices[0].name, "процессор 🚀");
+}
+
+// Threads that a library keeps waiting busily stay so, whatever its worker says.
+TEST(Client, AParkedWorkerTakesNoProcessor) {
+  const Environment environment{{"RIDGE_TEST_MODE", "spin"}};
+  Client client = started();
+  const auto handle = prepared(client, gemm(4, 4, 4)).handle;
+  const auto taken_s = [&] { return process_cpu_s({}, client.pid()).value(); };
+  const auto wait_for_more_than = [&](double seconds) {
+    for (int i = 0; i < 1000 && taken_s() <= seconds; ++i) ::usleep(10'000);
+    return taken_s() > seconds;
+  };
+  EXPECT_TRUE(wait_for_more_than(taken_s())) << "it does not spin";
+  for (int turn = 0; turn < 2; ++turn) {
+    ASSERT_TRUE(client.park(kPatience));
+    ::usleep(50'000);  // signals take effect when a processor hears of them
+    const double parked_s = taken_s();
+    ::usleep(300'000);
+    EXPECT_EQ(taken_s(), parked_s);
+    EXPECT_TRUE(
+        client.check({.handle = handle, .tensor = "c", .run = true, .elements = {0}}, kPatience));
+    EXPECT_TRUE(wait_for_more_than(parked_s));
+  }
+  ASSERT_TRUE(client.park(kPatience));
+  client.bye();
+  EXPECT_EQ(::kill(static_cast<pid_t>(client.pid()), 0), -1) << "a stopped worker went as well";
 }
 
 TEST(Client, AHugeHandleIsAHandle) {

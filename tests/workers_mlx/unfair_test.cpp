@@ -32,6 +32,22 @@ TEST(Unfair, AGraphThatNobodyEvaluatedIsCaught) {
   for (const Workload& work : {kProduct, kCopy}) expect_caught(visit("lazy", work));
 }
 
+// Gradients of long sequences are much to ask for: those of keys are looked at all the same.
+TEST(Unfair, GradientsOfKeysThatNobodyEvaluatedWhileTimedAreCaught) {
+  const Workload gradients = Attention{.heads = 1,
+                                       .kv_heads = 1,
+                                       .seq_q = 768,
+                                       .seq_kv = 768,
+                                       .head_dim = 64,
+                                       .pass = Attention::Pass::bwd};
+  ASSERT_TRUE(asks_one_key(std::get<Attention>(gradients)));
+  const Row honest = visit("", gradients);
+  EXPECT_EQ(honest.status, Status::ok) << honest.reason;
+  const Row row = visit("lazy-rest", gradients);
+  expect_caught(row);
+  EXPECT_NE(row.reason.find("grad_k"), std::string::npos) << row.reason;
+}
+
 TEST(Unfair, ZerosInsteadOfTheInputsAreCaught) {
   for (const Workload& work : {kProduct, kCopy}) expect_caught(visit("zeros", work));
 }

@@ -23,7 +23,7 @@ class Conformance(TorchTest):
             plain = settings.get("form", "plain") == "plain" and not work.get("nontemporal")
             has = (work["kind"] == "gemm" and dtype(row) not in ("tf32", "fp8") and
                    "output" not in work and "weights" not in work or
-                   work["kind"] == "convstack" and dtype(row) != "int8" or
+                   work["kind"] == "convstack" or
                    work["kind"] in ("stream", "dispatch", "sustained") or
                    work["kind"] == "workingset" and work["op"] == "read")
             with self.subTest(row=row["row_key"]):

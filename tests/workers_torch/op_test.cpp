@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "ops.h"
 #include "torch_op.h"
@@ -117,6 +118,27 @@ TEST_F(TorchOps, ElementsThatDoNotExistAreNotRead) {
   const auto op = make_gemm(task(kSquare), place());
   EXPECT_THROW(op->read("c", 0, std::vector<int64_t>{96 * 96}), std::out_of_range);
   EXPECT_THROW(op->read("d", 0, std::vector<int64_t>{0}), std::invalid_argument);
+}
+
+// Integers and one scale in f32: what PyTorch's passes give is the reference, not merely near it.
+TEST_F(TorchOps, Int8ConvolutionsAreExact) {
+  for (const ConvStack& stack : {ConvStack{.channels = 1, .spatial = 1, .depth = 1},
+                                 ConvStack{.channels = 24, .spatial = 35, .depth = 3},
+                                 ConvStack{.channels = 96, .spatial = 64, .depth = 8}}) {
+    ConvStack work = stack;
+    work.dtype = DType::int8;
+    const auto op = make_convolution(task(work), place());
+    op->fill({kSeed, kSalt, 0});
+    op->run(0);
+    op->wait();
+    std::vector<int64_t> elements(static_cast<size_t>(work.spatial * work.channels));
+    std::iota(elements.begin(), elements.end(), 0);
+    const auto right = expected(work, {kSeed, kSalt, 0}, "y", elements);
+    const auto values = op->read("y", 0, elements);
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_EQ(values[i], right[i].value) << work_key(work) << " element " << i;
+    }
+  }
 }
 
 TEST_F(TorchOps, GradientsFollowTheInputsOfTheLastFill) {

@@ -261,4 +261,67 @@ TEST(AttentionReference, AMillionValuesAreNeverAskedFor) {
   }
 }
 
+// Work that is checked again and again after timing: no output goes without.
+TEST(AttentionReference, AfterTimingEveryOutputIsLookedAt) {
+  for (const Mask mask : {Mask::none, Mask::causal, Mask::window}) {
+    for (const int64_t length : {8, 700, 2048, 100'000}) {
+      for (const auto pass : {Pass::fwd, Pass::bwd}) {
+        Attention work{
+            .heads = 8, .kv_heads = 2, .seq_q = length, .seq_kv = length, .head_dim = 128};
+        work.mask = mask;
+        work.pass = pass;
+        if (mask == Mask::window) work.window = 5;
+        for (const TensorSpec& spec : tensors(work)) {
+          if (spec.role != TensorSpec::Role::output) continue;
+          for (const int64_t want : {1, 4, 64}) {
+            const auto elements =
+                elements_to_check(work, spec.name, want, tensor_key(1, 2, 3, "x"));
+            EXPECT_GE(elements.size(), 128u) << work_key(work) << " " << spec.name;
+            EXPECT_LE(elements.size(), 256u) << work_key(work) << " " << spec.name;
+          }
+        }
+      }
+    }
+  }
+}
+
+// One key of many queries, from those that weigh most. All of them together, which two keys are
+// asked for at once to have, are the truth: it lies within, and nothing else does.
+TEST(AttentionReference, OneKeyOfALongSequenceIsRightWithinItsTolerance) {
+  Attention a{.heads = 4, .kv_heads = 2, .seq_q = 600, .seq_kv = 1000, .head_dim = 64};
+  a.pass = Pass::bwd;
+  ASSERT_TRUE(asks_one_key(a));
+  const auto d = static_cast<size_t>(a.head_dim);
+  const auto row_and_next = [&](int64_t row) {
+    std::vector<int64_t> elements;
+    for (int64_t i = 0; i < 2 * a.head_dim; ++i) elements.push_back(row * a.head_dim + i);
+    return elements;
+  };
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    a.dtype = dtype;
+    for (const char* tensor : {"grad_k", "grad_v"}) {
+      for (const int64_t row : {0, 517, 1300}) {
+        SCOPED_TRACE(work_key(a) + " " + tensor + " row " + std::to_string(row));
+        const InputSource inputs{.seed = 3, .salt = 4, .copy = row}, other{.seed = 3, .salt = 5};
+        const auto elements = row_and_next(row);
+        const std::span<const int64_t> alone(elements.data(), d);
+        const auto found = expected(a, inputs, tensor, alone);
+        const auto truth = expected(a, inputs, tensor, elements);
+        const auto stale = expected(a, other, tensor, elements);
+        ASSERT_EQ(found.size(), d);
+        int zeros = 0, stales = 0;
+        for (size_t i = 0; i < d; ++i) {
+          // An honest answer may be as far from the truth as the truth's own tolerance.
+          EXPECT_LE(std::fabs(found[i].value - truth[i].value) + truth[i].tolerance,
+                    found[i].tolerance);
+          if (std::fabs(found[i].value) > found[i].tolerance) ++zeros;
+          if (std::fabs(found[i].value - stale[i].value) > found[i].tolerance) ++stales;
+        }
+        EXPECT_GT(zeros, a.head_dim / 8);
+        EXPECT_GT(stales, a.head_dim / 8);
+      }
+    }
+  }
+}
+
 }  // namespace

@@ -138,8 +138,7 @@ void AllocOp::run(int64_t) {
 sdk::OpInfo AllocOp::info() const {
   sdk::OpInfo info{.kernel = "mmap", .notes = notes_};
   if (found_ > 0) {
-    const char* name = what_ == Alloc::What::single ? "largest_single" : "largest_total";
-    info.values = {{name, static_cast<double>(found_), "B"}};
+    info.values = {{Alloc{what_}.result(), static_cast<double>(found_), "B"}};
   }
   return info;
 }

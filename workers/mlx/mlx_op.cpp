@@ -16,14 +16,10 @@ namespace {
 constexpr int64_t kBatchBytes = int64_t{1} << 29;  // of outputs that are evaluated together
 constexpr size_t kMostBatches = 2;                 // on their way at once
 
-// A new array on the device with the elements of one that may lie in managed memory. As long as
-// `array` is held its memory is not given to the result.
+// The elements of an array anew, once that is evaluated: multiplied by 1, as nothing else moves.
 mx::array moved(const mx::array& array) {
-  mx::array copy = array.dtype() == mx::uint32
-                       ? mx::bitwise_or(array, mx::array(0u))
-                       : mx::multiply(array, mx::array(1.0f, array.dtype()));
-  mx::eval(copy);
-  return copy;
+  return array.dtype() == mx::uint32 ? mx::bitwise_or(array, mx::array(0u))
+                                     : mx::multiply(array, mx::array(1.0f, array.dtype()));
 }
 
 }  // namespace
@@ -35,6 +31,7 @@ MlxOp::MlxOp(const sdk::Task& task, Graph graph, const Target& target)
     const bool output = spec.role == TensorSpec::Role::output;
     (output ? output_specs_ : input_specs_).push_back(spec);
     if (output) output_bytes += spec.bytes();
+    copy_bytes_ += spec.bytes();
   }
   batch_ = static_cast<size_t>(std::clamp<int64_t>(kBatchBytes / output_bytes, 4, 64));
   inputs_.resize(static_cast<size_t>(task.copies));
@@ -45,37 +42,41 @@ MlxOp::MlxOp(const sdk::Task& task, Graph graph, const Target& target)
   mx::reset_peak_memory();
 }
 
-mx::array MlxOp::filled(const TensorSpec& spec, const InputSource& source) const {
-  mx::allocator::Data data = mx::allocator::malloc(static_cast<size_t>(spec.bytes()));
-  auto* memory = static_cast<std::byte*>(data.buffer().raw_ptr());
-  if (!memory) throw std::bad_alloc();
-  sdk::generate(spec, source.key(spec.name), target_.cores, memory);
-  const mx::array host(std::move(data), shape_of(spec.shape), dtype_of(spec.dtype));
-  return target_.place == Place::cuda ? moved(host) : host;
-}
-
 void MlxOp::fill(const InputSource& source) {
   mx::set_default_device(target_.device);
   if (!in_flight_.empty() || !waiting_.empty()) wait();
+  if (!noted_.empty() && noted_.back().copy >= source.copy) fill_on_device();  // none twice
   const auto copy = static_cast<size_t>(source.copy);
   Arrays &in = inputs_.at(copy), &out = outputs_.at(copy);
   in.clear();
   out.clear();
-  for (const TensorSpec& spec : input_specs_) in.push_back(filled(spec, source));
+  if (target_.place == Place::cuda) {
+    noted_.push_back(source);
+    if (static_cast<int64_t>(noted_.size()) * copy_bytes_ >= kBatchBytes) fill_on_device();
+    return;
+  }
+  for (const TensorSpec& spec : input_specs_) {
+    in.push_back(filled(spec, {&source, 1}, shape_of(spec.shape)));
+  }
   in.insert(in.end(), graph_.constants.begin(), graph_.constants.end());
   for (const TensorSpec& spec : output_specs_) out.push_back(poisoned(spec));
-  if (target_.place == Place::cpu) return;
-  mx::eval(out);
-  mx::synchronize(stream_);
 }
 
-// All NaN. In memory of the host without a call of MLX, which for thousands of tiny copies would
-// take minutes.
-mx::array MlxOp::poisoned(const TensorSpec& spec) const {
-  if (target_.place != Place::cpu) {
-    return mx::full(shape_of(spec.shape), std::numeric_limits<float>::quiet_NaN(),
-                    dtype_of(spec.dtype));
+mx::array MlxOp::filled(const TensorSpec& spec, std::span<const InputSource> copies,
+                        mx::Shape shape) const {
+  const int64_t bytes = spec.bytes();
+  mx::allocator::Data data = mx::allocator::malloc(copies.size() * static_cast<size_t>(bytes));
+  auto* memory = static_cast<std::byte*>(data.buffer().raw_ptr());
+  if (!memory) throw std::bad_alloc();
+  for (const InputSource& source : copies) {
+    sdk::generate(spec, source.key(spec.name), target_.cores, memory);
+    memory += bytes;
   }
+  return mx::array(std::move(data), std::move(shape), dtype_of(spec.dtype));
+}
+
+// All NaN: a call of MLX each would take minutes for thousands of tiny copies.
+mx::array MlxOp::poisoned(const TensorSpec& spec) const {
   mx::allocator::Data data = mx::allocator::malloc(static_cast<size_t>(spec.bytes()));
   void* memory = data.buffer().raw_ptr();
   if (!memory) throw std::bad_alloc();
@@ -83,8 +84,42 @@ mx::array MlxOp::poisoned(const TensorSpec& spec) const {
   return mx::array(std::move(data), shape_of(spec.shape), dtype_of(spec.dtype));
 }
 
+// One evaluation a tensor, of all copies: an evaluation is a submission, and takes longer than
+// filling a tiny copy. Each copy becomes an array of its own, as MLX would have made it.
+void MlxOp::fill_on_device() {
+  mx::set_default_device(target_.device);
+  const auto copies = static_cast<int>(noted_.size());
+  const auto in = [&](const InputSource& source) -> Arrays& { return inputs(source.copy); };
+  for (const TensorSpec& spec : input_specs_) {
+    const auto elements = static_cast<int>(spec.elements());
+    // Held while the copies are made, so that its managed memory becomes none of theirs.
+    const mx::array all = filled(spec, noted_, {copies, elements});
+    Arrays made;
+    for (int i = 0; i < copies; ++i) {
+      const mx::array one = mx::slice(all, {i, 0}, {i + 1, elements});
+      made.push_back(moved(mx::reshape(one, shape_of(spec.shape))));
+      in(noted_[static_cast<size_t>(i)]).push_back(made.back());
+    }
+    mx::eval(made);
+  }
+  Arrays poison;
+  for (const InputSource& source : noted_) {
+    in(source).insert(in(source).end(), graph_.constants.begin(), graph_.constants.end());
+    Arrays& out = outputs_.at(static_cast<size_t>(source.copy));
+    for (const TensorSpec& spec : output_specs_) {
+      out.push_back(mx::full(shape_of(spec.shape), std::numeric_limits<float>::quiet_NaN(),
+                             dtype_of(spec.dtype)));
+    }
+    poison.insert(poison.end(), out.begin(), out.end());
+  }
+  mx::eval(poison);
+  mx::synchronize(stream_);
+  noted_.clear();
+}
+
 void MlxOp::run(int64_t copy) {
   mx::set_default_device(target_.device);
+  if (!noted_.empty()) fill_on_device();
   if (target_.threads > 0 && target_.blas->set_threads) target_.blas->set_threads(target_.threads);
   Arrays& out = outputs_[static_cast<size_t>(copy)];
   out = graph_.compute(inputs_[static_cast<size_t>(copy)]);
@@ -114,6 +149,7 @@ void MlxOp::submit() {
 }
 
 void MlxOp::wait() {
+  if (!noted_.empty()) fill_on_device();
   submit();
   mx::synchronize(stream_);
   in_flight_.clear();
@@ -137,6 +173,7 @@ const mx::array* MlxOp::find(std::string_view tensor, int64_t copy, DType& dtype
 std::vector<double> MlxOp::read(std::string_view tensor, int64_t copy,
                                 std::span<const int64_t> elements) {
   mx::set_default_device(target_.device);
+  if (!noted_.empty()) fill_on_device();
   DType dtype{};
   const mx::array* found = find(tensor, copy, dtype);
   if (!found) throw std::invalid_argument(fmt::format("no tensor named '{}'", tensor));

@@ -26,6 +26,7 @@ class MlxOp : public sdk::Op {
  public:
   MlxOp(const sdk::Task& task, Graph graph, const Target& target);
 
+  // On CUDA it takes note only: what many copies need is evaluated at once, before the first run.
   void fill(const InputSource& inputs) override;
   // Of an output that was never evaluated: NaN. Reading must not do the work.
   std::vector<double> read(std::string_view tensor, int64_t copy,
@@ -41,9 +42,12 @@ class MlxOp : public sdk::Op {
   Arrays& inputs(int64_t copy) { return inputs_.at(static_cast<size_t>(copy)); }
 
  private:
-  void submit();  // what is waiting
+  void submit();          // what is waiting
+  void fill_on_device();  // the copies noted
+  // In memory of the host, without a call of MLX.
   mx::array poisoned(const TensorSpec& spec) const;
-  mx::array filled(const TensorSpec& spec, const InputSource& source) const;
+  mx::array filled(const TensorSpec& spec, std::span<const InputSource> copies,
+                   mx::Shape shape) const;
   const mx::array* find(std::string_view tensor, int64_t copy, DType& dtype) const;
 
   std::vector<TensorSpec> input_specs_, output_specs_;
@@ -51,8 +55,10 @@ class MlxOp : public sdk::Op {
   Target target_;
   mx::Stream stream_;
   std::vector<Arrays> inputs_, outputs_;  // [copy][tensor]
-  size_t batch_ = 1;                      // ops that are evaluated together
-  Arrays waiting_;                        // outputs that no evaluation was asked for yet
+  std::vector<InputSource> noted_;        // copies to be filled
+  int64_t copy_bytes_ = 0;
+  size_t batch_ = 1;  // ops that are evaluated together
+  Arrays waiting_;    // outputs that no evaluation was asked for yet
   size_t waiting_ops_ = 0;
   std::deque<mx::array> in_flight_;  // the last output of each batch that may not be done
 };

@@ -37,8 +37,7 @@ class AllocOp : public sdk::Op {
   sdk::OpInfo info() const override {
     sdk::OpInfo info{.kernel = "empty, fill_"};
     if (found_ > 0) {
-      const char* name = what_ == Alloc::What::single ? "largest_single" : "largest_total";
-      info.values = {{name, static_cast<double>(found_), "B"}};
+      info.values = {{Alloc{what_}.result(), static_cast<double>(found_), "B"}};
     }
     return info;
   }

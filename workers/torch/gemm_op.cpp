@@ -54,14 +54,6 @@ class GemmOp : public TorchOp {
 };
 
 // What PyTorch 2.11 checks itself, told before it is asked.
-Result<void> can_int8(const Gemm& gemm, const Place& place) {
-  if (place.on_cuda() && (gemm.m <= 16 || gemm.n % 8 != 0 || gemm.k % 8 != 0)) {
-    return Error{"_int_mm on CUDA takes m above 16, and n and k that are multiples of 8"};
-  }
-  if (place.device.is_mps()) return Error{"PyTorch has no int8 product on MPS"};
-  return {};
-}
-
 Result<void> can_fp8(const Gemm& gemm, const Place& place) {
   if (!place.on_cuda() || place.gpu->major * 10 + place.gpu->minor < 89) {
     return Error{"_scaled_mm takes fp8 on NVIDIA GPUs of compute capability 8.9 or more"};
@@ -73,6 +65,15 @@ Result<void> can_fp8(const Gemm& gemm, const Place& place) {
 }
 
 }  // namespace
+
+// What PyTorch 2.11 checks itself, told before it is asked.
+Result<void> can_int8(const Gemm& gemm, const Place& place) {
+  if (place.on_cuda() && (gemm.m <= 16 || gemm.n % 8 != 0 || gemm.k % 8 != 0)) {
+    return Error{"_int_mm on CUDA takes m above 16, and n and k that are multiples of 8"};
+  }
+  if (place.device.is_mps()) return Error{"PyTorch has no int8 product on MPS"};
+  return {};
+}
 
 Result<void> can(const Gemm& gemm, const Settings& settings, const Place& place) {
   if (gemm.weights) {

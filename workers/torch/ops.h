@@ -18,6 +18,8 @@ Result<void> can(const ConvStack& stack, const Settings& settings, const Place& 
 Result<void> can(const Dispatch& dispatch, const Settings& settings, const Place& place);
 Result<void> can(const Alloc& alloc, const Settings& settings, const Place& place);
 
+Result<void> can_int8(const Gemm& gemm, const Place& place);  // _int_mm
+
 std::unique_ptr<TorchOp> make_gemm(const sdk::Task& task, const Place& place);
 std::unique_ptr<TorchOp> make_stream(const sdk::Task& task, const Place& place);
 std::unique_ptr<TorchOp> make_attention(const sdk::Task& task, const Place& place);

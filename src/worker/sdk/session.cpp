@@ -158,6 +158,7 @@ Json Session::check(const Json& request) {
   protocol::Checked reply;
   if (asked.run) {
     work.op->fill({seed_, asked.salt, asked.copy});
+    work.op->wait();
     const double begin = now_ns();
     work.op->run(asked.copy);
     work.op->wait();

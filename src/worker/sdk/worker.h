@@ -59,7 +59,8 @@ class Op {
   virtual ~Op() = default;
 
   // Makes the inputs of copy `inputs.copy` anew and poisons its outputs (with NaN, or a pattern
-  // that no answer has).
+  // that no answer has). What many copies can share may be left to the wait() that follows the
+  // last.
   virtual void fill(const InputSource& inputs) = 0;
 
   // Elements of a tensor (an output, an input, or a tap inside) of one copy, as float64.

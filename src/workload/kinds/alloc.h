@@ -29,6 +29,8 @@ struct Alloc {
     visit("what", self.what, "single (one allocation) or total (all together)");
   }
 
+  // What the value that comes out is called.
+  std::string result() const { return what == What::single ? "largest_single" : "largest_total"; }
   bool operator==(const Alloc&) const = default;
 };
 

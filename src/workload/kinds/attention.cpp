@@ -155,6 +155,10 @@ std::vector<TensorSpec> tensors(const Attention& a) {
   return all;
 }
 
+bool asks_one_key(const Attention& a) {
+  return a.mask == Attention::Mask::none && head_work(a) > kQuick;
+}
+
 std::vector<int64_t> elements_to_check(const Attention& a, std::string_view tensor, int64_t want,
                                        TensorKey choice) {
   std::vector<int64_t> elements;
@@ -180,8 +184,9 @@ std::vector<int64_t> elements_to_check(const Attention& a, std::string_view tens
     }
     if (want >= kSmallWant) chosen.insert(chosen.end(), {head * rows, head * rows + rows - 1});
   } else {
-    chosen.push_back(column_of(heads, random_uniform(choice, 0)) * rows + rows - 1);
-    if (a.mask == Attention::Mask::none) chosen.clear();  // all queries see the last key as well
+    // Masked, the last query alone sees the last key.
+    const int64_t key = asks_one_key(a) ? column_of(rows, random_uniform(choice, 1)) : rows - 1;
+    chosen.push_back(column_of(heads, random_uniform(choice, 0)) * rows + key);
   }
   std::sort(chosen.begin(), chosen.end());
   chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());

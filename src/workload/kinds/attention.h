@@ -84,9 +84,14 @@ std::string operation(const Attention& attention);
 Cost cost(const Attention& attention, const Settings& settings);
 // q, k, v, o; backward q, k, v, grad_o, grad_q, grad_k, grad_v.
 std::vector<TensorSpec> tensors(const Attention& attention);
+// Every key's gradient needs the softmax of all queries that see it. Where that is too much to ask
+// again and again (no mask, long), a look after timing asks for one key alone.
+bool asks_one_key(const Attention& attention);
 // Whole rows of head_dim elements, as they cost the same as a single one.
 std::vector<int64_t> elements_to_check(const Attention& attention, std::string_view tensor,
                                        int64_t want, TensorKey choice);
+// A single key's gradient where asks_one_key(): from the queries that weigh most for it, with a
+// tolerance wide enough for all others. A zero, another input's gradient or NaN is outside of it.
 std::vector<Expected> expected(const Attention& attention, const InputSource& inputs,
                                std::string_view tensor, std::span<const int64_t> elements);
 

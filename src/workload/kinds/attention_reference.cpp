@@ -17,7 +17,10 @@ namespace {
 constexpr double kSigmas = 4;
 constexpr double kFloat = 0x1p-24;           // roundoff of the accumulators, which are f32 at least
 constexpr double kKeyDeviation = M_SQRT2;    // of an element of k: see tensors()
-constexpr double kValueDeviation = 0.57735;  // of v: uniform between -1 and 1
+constexpr double kValueDeviation = 0.57735;  // of v and grad_o: uniform between -1 and 1
+// Of one key's gradient: what share of it (squared) may be left to the queries that weigh least,
+// how many standard deviations of that are allowed for, and the multiply-adds not to be exceeded.
+constexpr double kRestShare = 0.015, kRestSigmas = 7, kMostWork = 0x1p28;
 
 using Vector = std::vector<double>;
 
@@ -128,7 +131,7 @@ class Reference {
   // Row `row` of o or grad_q, whose rows are (batch, head, query).
   Line of_query(int64_t row, bool gradient) {
     turn_to(key_head(row / a_.seq_q));
-    const Softmax soft = of_rows(row, 1, gradient)[0];
+    const Softmax soft = of_rows({&row, 1}, gradient)[0];
     return gradient ? grad_q(soft) : output(soft);
   }
 
@@ -136,7 +139,7 @@ class Reference {
   // heads has a thread.
   std::map<int64_t, Line> of_keys(int64_t head, const std::vector<int64_t>& keys, bool of_k) {
     turn_to(head);
-    const int64_t first = head / a_.kv_heads * a_.heads + head % a_.kv_heads * a_.group();
+    const int64_t first = first_query_head(head);
     std::vector<std::future<std::vector<Sum>>> heads;
     for (int64_t h = 0; h < a_.group(); ++h) {
       heads.push_back(std::async(h > 0 && dear() ? std::launch::async : std::launch::deferred,
@@ -150,6 +153,60 @@ class Reference {
     std::map<int64_t, Line> out;
     for (size_t n = 0; n < keys.size(); ++n) out[keys[n]] = sums[n].line(rounding_);
     return out;
+  }
+
+  // The row of one key that all queries see, from the queries that weigh most for it. Their
+  // weights' squares spread over orders of magnitude: a few percent of the queries make up nearly
+  // all of the row. What the others add has no mean, and goes into the tolerance.
+  Line of_one_key(int64_t head, int64_t key, bool of_k) {
+    turn_to(head);
+    struct Weight {
+      double p = 0;
+      int64_t row = 0;
+    };
+    std::vector<Weight> weights;
+    const Vector k = row_of(keys_, key);
+    const auto all = static_cast<double>(a_.seq_kv);
+    const int64_t begin = first_query_head(head) * a_.seq_q;
+    for (int64_t row = begin; row < begin + a_.group() * a_.seq_q; ++row) {
+      const Vector q = q_[row];
+      double score = 0;
+      for (size_t d = 0; d < width_; ++d) score += scale_ * q[d] * k[d];
+      // The sum that it is divided by, of normally distributed scores: known without them.
+      const double spread = norm(q) * kKeyDeviation * scale_;
+      weights.push_back({std::exp(score - spread * spread / 2) / all, row});
+    }
+    std::sort(weights.begin(), weights.end(),
+              [](const Weight& a, const Weight& b) { return a.p > b.p; });
+    double squares = 0;  // of the weights left
+    for (const Weight& weight : weights) squares += weight.p * weight.p;
+    // That sum varies, and where there are few keys some weights are larger than expected.
+    const double peaked = std::exp(4.0) / all, uncertain = 1 + 3 * peaked;
+    const double enough = kRestShare * squares / uncertain;
+    const auto most = static_cast<size_t>(kMostWork / (all * static_cast<double>(width_)));
+    size_t count = 0;
+    while (count < weights.size() && (squares > enough || count < 16) &&
+           (count < most || count < 16)) {
+      squares -= weights[count].p * weights[count].p;
+      ++count;
+    }
+    std::vector<Sum> sum(1, Sum(width_));
+    for (size_t n = 0; n < count; n += kAtOnce) {
+      std::vector<int64_t> rows;
+      for (size_t r = n; r < std::min(n + kAtOnce, count); ++r) rows.push_back(weights[r].row);
+      const auto soft = of_rows(rows, of_k);
+      for (size_t r = 0; r < rows.size(); ++r) {
+        add(sum, {key}, soft[r], of_k ? q_[rows[r]] : grad_o_[rows[r]], of_k);
+      }
+    }
+    // One query's p·grad_o; or scale·p·(dp - delta)·q, where dp is a sum of head_dim products.
+    const double of_dp = kValueDeviation * kValueDeviation *
+                         std::sqrt(static_cast<double>(width_) * (1 + std::min(1.0, peaked)));
+    const double each = of_k ? scale_ * of_dp * kKeyDeviation : kValueDeviation;
+    const double rest = each * std::sqrt(uncertain * std::max(0.0, squares));
+    Line line = sum[0].line(rounding_);
+    for (double& tolerance : line.tolerance) tolerance += kRestSigmas * rest;
+    return line;
   }
 
  private:
@@ -203,10 +260,11 @@ class Reference {
         return key >= a_.first_key(i) && key < a_.last_key(last);
       });
       if (!seen) continue;
-      const int64_t row = head * a_.seq_q + i;
-      const auto soft = of_rows(row, count, of_k);
-      for (int64_t r = 0; r < count; ++r) {
-        add(sums, keys, soft[static_cast<size_t>(r)], of_k ? q_[row + r] : grad_o_[row + r], of_k);
+      std::vector<int64_t> rows;
+      for (int64_t r = 0; r < count; ++r) rows.push_back(head * a_.seq_q + i + r);
+      const auto soft = of_rows(rows, of_k);
+      for (size_t r = 0; r < rows.size(); ++r) {
+        add(sums, keys, soft[r], of_k ? q_[rows[r]] : grad_o_[rows[r]], of_k);
       }
     }
     return sums;
@@ -234,6 +292,9 @@ class Reference {
   int64_t key_head(int64_t query_head) const {
     return query_head / a_.heads * a_.kv_heads + query_head % a_.heads / a_.group();
   }
+  int64_t first_query_head(int64_t key_head) const {
+    return key_head / a_.kv_heads * a_.heads + key_head % a_.kv_heads * a_.group();
+  }
   // Of f32 sums of so many terms, as a share of one term.
   static double walk(double terms) { return kFloat * std::sqrt(terms); }
 
@@ -252,26 +313,26 @@ class Reference {
     value_tiles_ = tiled(values_, width_);
   }
 
-  // `count` queries at most kAtOnce, rows of q of one head: together they are faster.
-  std::array<Softmax, kAtOnce> of_rows(int64_t row, int64_t count, bool gradient) const {
+  // Rows of q of one key head, kAtOnce at most: together they are faster. They follow one another,
+  // or see the same keys.
+  std::array<Softmax, kAtOnce> of_rows(std::span<const int64_t> rows, bool gradient) const {
     std::array<Vector, kAtOnce> q, g, scores, dp;
     for (size_t r = 0; r < kAtOnce; ++r) {
-      const int64_t mine = row + std::min(static_cast<int64_t>(r), count - 1);
+      const int64_t mine = rows[std::min(r, rows.size() - 1)];
       q[r] = q_[mine];
       if (gradient) g[r] = grad_o_[mine];
     }
-    const int64_t i = row % a_.seq_q;
-    const auto first = static_cast<size_t>(a_.first_key(i)),
-               last = static_cast<size_t>(a_.last_key(i + count - 1));
+    const auto first = static_cast<size_t>(a_.first_key(rows.front() % a_.seq_q)),
+               last = static_cast<size_t>(a_.last_key(rows.back() % a_.seq_q));
     products(key_tiles_, width_, q, first, last, scores);
     if (gradient) products(value_tiles_, width_, g, first, last, dp);
     std::array<Softmax, kAtOnce> out;
-    for (int64_t n = 0; n < count; ++n) {
-      const auto r = static_cast<size_t>(n);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const int64_t i = rows[r] % a_.seq_q;
       Softmax& soft = out[r];
-      soft.first = a_.first_key(i + n);
+      soft.first = a_.first_key(i);
       const auto from = static_cast<ptrdiff_t>(static_cast<size_t>(soft.first) - first);
-      const auto keys = static_cast<ptrdiff_t>(a_.last_key(i + n) - soft.first);
+      const auto keys = static_cast<ptrdiff_t>(a_.last_key(i) - soft.first);
       soft.score.assign(scores[r].begin() + from, scores[r].begin() + from + keys);
       if (gradient) soft.dp.assign(dp[r].begin() + from, dp[r].begin() + from + keys);
       normalize(soft, q[r], g[r]);
@@ -374,7 +435,12 @@ std::vector<Expected> expected(const Attention& a, const InputSource& inputs,
   } else {
     std::map<int64_t, std::vector<int64_t>> keys_of;
     for (const auto& [row, line] : lines) keys_of[row / a.seq_kv].push_back(row % a.seq_kv);
+    const bool one = lines.size() == 1 && asks_one_key(a);
     for (const auto& [head, keys] : keys_of) {
+      if (one) {
+        lines.begin()->second = reference.of_one_key(head, keys[0], tensor == "grad_k");
+        break;
+      }
       for (auto& [key, line] : reference.of_keys(head, keys, tensor == "grad_k")) {
         lines[head * a.seq_kv + key] = std::move(line);
       }

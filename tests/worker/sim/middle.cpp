@@ -410,6 +410,11 @@ void stand_between(const Mode& mode, State& state) {
   ::dup2(out[1], 1);
   ::close(in[0]);
   ::close(out[1]);
+  if (mode.what == "spin") {
+    std::thread([] {
+      for (std::atomic<uint64_t> turns{0};;) ++turns;
+    }).detach();
+  }
   auto* middle = new Middle(mode, state, real_in, real_out, in[1], out[0]);
   std::thread([middle] { middle->carry_requests(); }).detach();
   std::thread([middle] { middle->carry_replies(); }).detach();
