@@ -71,6 +71,7 @@ std::vector<Recommendation> recommend(const std::vector<Given>& given) {
     out.push_back(std::move(found));
   }
   std::vector<double> p_values;
+  p_values.reserve(out.size());
   for (const auto& r : out) p_values.push_back(r.speedup ? r.speedup->p_value : 1);
   const auto adjusted = stats::holm(p_values);
   for (size_t i = 0; i < out.size(); ++i) {

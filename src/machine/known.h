@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -17,9 +18,9 @@ struct Known {
   template <class U>
     requires(std::is_convertible_v<U, T> && (!std::is_same_v<T, bool> || std::is_same_v<U, bool>))
   Known(U known) : value(std::move(known)) {}
-  static Known unknown(std::string why) {
+  static Known unknown(std::string_view why) {
     Known out;
-    out.reason = std::move(why);
+    out.reason = why;
     return out;
   }
 

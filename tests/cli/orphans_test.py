@@ -3,6 +3,7 @@ it, and no worker is left behind."""
 
 import json
 import os
+import pathlib
 import random
 import signal
 import time
@@ -62,6 +63,36 @@ class Orphans(RidgeTest):
                 process.kill()
                 process.wait()
                 self.no_worker_left()
+
+    def test_kill_while_a_worker_is_parked(self):
+        """Parked is stopped: it goes with ridge, by kill -9, by Ctrl-C, and at a run's end."""
+        (self.workers / "ridge-worker-other").symlink_to(pathlib.Path(SIM) / "ridge-worker-sim")
+
+        def stopped(pid):
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+            except OSError:
+                return False
+            return stat.rsplit(")", 1)[1].split()[0] == "T"
+
+        def one_is_stopped():
+            return any(stopped(pid) for pid in self.own_workers())
+
+        def run(budget):
+            return self.start("run", "--worker", "sim,other", "--out", self.out, "--work", gemm(),
+                              "--budget", budget, "--rounds", 3, env=self.own())
+
+        for end in (signal.SIGKILL, signal.SIGINT):
+            with self.subTest(end=end):
+                process = run("20s")
+                self.assertTrue(wait_until(one_is_stopped, 20))
+                process.send_signal(end)
+                process.wait()
+                self.no_worker_left()
+        process = run("1s")
+        self.assertTrue(wait_until(one_is_stopped, 20))
+        self.assertEqual(process.wait(), 0)
+        self.no_worker_left()
 
     def test_kill_with_a_deaf_worker_of_another_language(self):
         for last in ("hello", "prepare"):
