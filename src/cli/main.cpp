@@ -161,6 +161,23 @@ void add_compare(CLI::App& app, CompareArgs& args) {
       ->capture_default_str();
 }
 
+void add_model(CLI::App& app, ModelArgs& args) {
+  CLI::App* command = app.add_subcommand(
+      "model", "a model's shape, parameters and bytes; with -o, a GGUF file of random weights");
+  command->add_option(
+      "MODEL", args.model,
+      "a name, a GGUF file, a folder as Hugging Face has them, or a .json file; without "
+      "it the names are listed");
+  command
+      ->add_option("--format", args.format, "of the weights that are written: " + model_formats())
+      ->capture_default_str();
+  command->add_option("-o,--output", args.file, "GGUF file to write, which llama.cpp loads");
+  command->add_option("--seed", args.seed, "of the weights")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command->add_flag("--json", args.json, "print JSON");
+}
+
 // Where a caller closed one of the three, the next file opened would take its number, and results
 // would go into a run file. What takes it here can be neither read nor written in the wrong way.
 void keep_standard_descriptors() {
@@ -189,6 +206,7 @@ int dispatch(int argc, char** argv) {
   InfoArgs info_args;
   ShowArgs show_args;
   ExplainArgs explain_args;
+  ModelArgs model_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -198,6 +216,7 @@ int dispatch(int argc, char** argv) {
   add_format(list_command, list_args.format, "md, json");
   add_check(app, check_args);
   add_compare(app, compare_args);
+  add_model(app, model_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -228,6 +247,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("list")) return list(list_args, context);
   if (app.got_subcommand("compare")) return compare(compare_args, context);
   if (app.got_subcommand("explain")) return explain(explain_args, context);
+  if (app.got_subcommand("model")) return model(model_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }
