@@ -139,11 +139,11 @@ void add_compare(CLI::App& app, CompareArgs& args) {
   command->add_flag("--live", args.live,
                     "measure two sides in turn, A B B A, on this machine; the options below say "
                     "what");
-  command->add_option(
-      "--side", args.sides,
-      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
-      "device, form, threads, cache, timing, graph, backend, build=FOLDER); without, A is "
-      "compared with itself");
+  command->add_option("--side", args.sides,
+                      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
+                      "device, form, threads, micro_batch, cache, timing, graph, backend, "
+                      "build=FOLDER); without, A "
+                      "is compared with itself");
   add_choice(command, args.choice);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
       ->envname("RIDGE_BUDGET");

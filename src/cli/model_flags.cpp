@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 
+#include "workload/model/cost.h"
+
 namespace ridge::cli {
 namespace {
 
@@ -15,7 +17,6 @@ using Texts = ModelFlags::Texts;
 constexpr int64_t kMostNumber = 1 << 24;
 constexpr size_t kMostNumbers = 1000;
 constexpr size_t kMostRows = 2000;
-constexpr int64_t kMicroBatch = 512;     // where Settings say 0
 constexpr int64_t kLogicalBatch = 2048;  // llama-bench's default
 
 // "first", "first-last", "first-last+step" or "first-last*factor".
