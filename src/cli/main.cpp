@@ -231,6 +231,7 @@ int dispatch(int argc, char** argv) {
       "leave out the roofline and the caches drawn in characters (md; as wide "
       "as the terminal, ASCII without a UTF-8 locale)");
 
+  if (const std::string why = not_taken(context.argv); !why.empty()) return complain(why, kUsage);
   std::vector<std::string> words = with_long_names({argv + std::min(argc, 1), argv + argc});
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {

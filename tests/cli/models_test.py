@@ -65,7 +65,9 @@ class Models(RidgeTest):
         self.check([*run, *MODEL, "--weights", "q3_k"], "--weights", "q4_k_m")
         self.check([*run, *MODEL, "-b", "768"], "-b", "-ub")
         self.check([*run, *MODEL, "-r", "0"], "--rounds")
-        self.check([*run, *MODEL, "-ngl", "99"])
+        self.check([*run, *MODEL, "-ngl", "99"], "-ngl", "--device")
+        self.check([*run, *MODEL, "--delay", "5"], "--delay")
+        self.check([*run, "-hf", "some/model"], "-hf", "-m")
 
     def test_a_variable_that_names_a_suite_does_not_matter(self):
         result = self.ridge("run", "--worker", "sim", *MODEL, "-p", "8", "-n", "0", "--dry-run",
@@ -144,7 +146,7 @@ class Models(RidgeTest):
                             "--rounds", "1", "--budget", "0.2s", "--out", str(self.out),
                             env=self.own())
         self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
-        self.assertLess(result.stdout.index("| tg2 |"), result.stdout.index("gemm/f32/16x16x16"))
+        self.assertLess(result.stdout.index(" tg2 |"), result.stdout.index("gemm/f32/16x16x16"))
         stored = self.ridge("show", *self.run_files(), "-o", "csv")
         self.assertEqual([row["test"] for row in csv.DictReader(io.StringIO(stored.stdout))],
                          ["tg2", ""])
