@@ -61,10 +61,12 @@ RC_GTEST_PROP(Fit, GrowsWithContextBatchAndMicroBatch, ()) {
   const Holding held = holding(use, context, micro);
   ModelUse more = use;
   ++more.batch;
-  RC_ASSERT(holding(use, context + 256, micro).total() > held.total());
+  // Not of the working buffers: a longer mask leaves a larger hole when it is not needed any more.
+  RC_ASSERT(holding(use, context + 256, micro).kv > held.kv);
+  RC_ASSERT(holding(use, context + 256, micro).inputs > held.inputs);
   RC_ASSERT(holding(more, context, micro).total() > held.total());
   RC_ASSERT(holding(use, context, micro + 1).working >= held.working);
-  RC_ASSERT(holding(use, context, micro).working >= held.logits);
+  RC_ASSERT(held.working >= held.logits + held.logits / use.model.vocab_size);
   RC_ASSERT(held.on_gpu() <= held.total());
   RC_ASSERT(use.model.tie_word_embeddings == (held.gathered == 0));
 }
@@ -77,7 +79,6 @@ RC_GTEST_PROP(Fit, TheLongestContextIsTheLastThatFits, ()) {
   if (found > 0) RC_ASSERT(holding(use, found, 512).total() <= room);
   if (found < most) RC_ASSERT(holding(use, found + 256, 512).total() > room);
   RC_ASSERT(found == most || found % 256 == 0);
-  RC_ASSERT(longest_context(use, 512, room, true) >= found);
 }
 
 TEST(Fit, OfWhatNoMachineHoldsIsAnExbibyteAndNoOverflow) {
