@@ -288,7 +288,7 @@ TEST_F(OfGguf, OtherTensorsAndKeysAreNamedAndCounted) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->file.matrix_bytes, before + 3 * 1024);
   EXPECT_EQ(found->beyond,
-            (std::vector<std::string>{"RoPE scaled (yarn)", "attn_q.bias (3 of them)"}));
+            (std::vector<std::string>{"RoPE scaled: 'yarn'", "'attn_q.bias' (3 of them)"}));
 }
 TEST_F(OfGguf, NumbersAreTakenAsArraysToo) {
   set("llama.attention.head_count_kv", std::vector<int32_t>{2, 2, 2});
