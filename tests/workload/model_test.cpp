@@ -214,6 +214,15 @@ TEST(Models, TooLargeToCountAreRefused) {
   EXPECT_NE(validate(m).error().message.find("parameters"), std::string::npos);
 }
 
+TEST(Models, InTheCacheOfHuggingFaceAreNamedAsTheyAreThere) {
+  Folder folder;
+  const std::string snapshot = folder / "models--Qwen--Qwen3-0.6B/snapshots/c1899de2";
+  std::filesystem::create_directories(snapshot);
+  std::ofstream(snapshot + "/config.json") << config(R"("model_type": "qwen3")");
+  EXPECT_EQ(find_model(snapshot, MODEL_DATA)->model.name, "qwen3-0.6b");
+  EXPECT_EQ(find_model(snapshot + "/", MODEL_DATA)->model.name, "qwen3-0.6b");
+}
+
 // A folder with weights whose shapes are other ones is none of this model.
 TEST(Models, InFoldersAreHeldAgainstTheirWeights) {
   Folder folder;
