@@ -190,7 +190,9 @@ std::string markdown(const FitArgs& args, const FoundModel& found, const std::ve
   if (!rooms.empty()) {
     std::vector<std::string> head = {"weights in", "KV in"};
     for (const Room& room : rooms) head.push_back(room.name);
-    Table most(head, std::vector<bool>(head.size(), true));
+    std::vector<bool> numbers(head.size(), true);
+    numbers[0] = numbers[1] = false;
+    Table most(head, numbers);
     const ModelUse* before = nullptr;
     for (const Row& row : rows) {
       if (before && *before == row.use) continue;
@@ -215,7 +217,7 @@ std::string markdown(const FitArgs& args, const FoundModel& found, const std::ve
       "logits (f32, {}).\n",
       args.micro_batch, args.micro_batch, found.model.vocab_size, show_bytes(held.logits));
   if (held.gathered > 0) {
-    out += "Of a GPU's the embedding is no part: its rows are gathered on the host.\n";
+    out += "A GPU does not hold the embedding: its rows are gathered on the host.\n";
   }
   return out;
 }
