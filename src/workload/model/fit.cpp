@@ -55,9 +55,12 @@ Holding holding(const ModelUse& use, int64_t context, int64_t micro_batch) {
   // mixture stays until the experts are done. In the last layer rows with logits are gathered
   // besides, and of the three wide tensors those that fit take the place of the mask.
   const double attention = tokens * 2 * static_cast<double>(m.q_width() + m.kv_width()) * kFloat;
+  // Flash attention takes no f32: a layer's keys and values are copied in f16.
+  const double copies =
+      use.kv == KvFormat::f32 ? batch * held * 2 * static_cast<double>(m.kv_width()) * kHalf : 0;
   const double wide = tokens * feed_forward(m) * kFloat;
   const double in_mask = std::fmin(std::floor(mask / (wide / 3)), 2) * (wide / 3);
-  const double before = (m.is_moe() ? 3 : 2) * state + std::fmax(attention, wide);
+  const double before = (m.is_moe() ? 3 : 2) * state + std::fmax(attention + copies, wide);
   const double last = 3 * state + wide - in_mask;
   const double activations = m.num_hidden_layers == 1 ? last : std::fmax(before, last);
   const double logits = tokens * static_cast<double>(m.vocab_size) * kFloat;
