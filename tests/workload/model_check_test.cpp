@@ -24,7 +24,7 @@ using model_test::Fault;
 constexpr int64_t kLength = 12;
 
 ModelConfig model(const std::string& name) {
-  std::ifstream file(WORKLOAD_MODELS + name + ".json");
+  std::ifstream file(MODEL_DATA "/models/" + name + ".json");
   std::stringstream text;
   text << file.rdbuf();
   return *parse_model(*Json::parse(text.str()), name);
