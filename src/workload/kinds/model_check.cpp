@@ -106,7 +106,8 @@ std::vector<Forward::Options::Place> near_ties(const ModelConfig& model, const F
   std::vector<Tie> ties;
   for (size_t i = 0; i < exact.choices().size(); ++i) {
     const Forward::Choice& choice = exact.choices()[i];
-    const double spread = rms_of_difference(choice.logits, rounded.choices()[i].logits);
+    const double spread =
+        rms_of_difference(choice.logits, rounded.choices()[i].logits) + kFloat * kFloat;
     const bool elsewhere =
         std::find(outputs.begin(), outputs.end(), choice.place.position) == outputs.end();
     if (choice.margin > kTie * spread) continue;
