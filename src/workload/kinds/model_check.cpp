@@ -17,7 +17,7 @@ namespace ridge {
 namespace {
 
 // Multiply-adds of a pass, of which a sequence takes two: some seconds.
-constexpr double kMostProducts = 1e9;
+constexpr double kMostProducts = 2e9;
 constexpr double kMoreProducts = 2e9;  // for other choices of experts
 constexpr int64_t kMostChoices = 16;
 // Times the root mean square of what our own rounding changes in a row of logits: its largest of
