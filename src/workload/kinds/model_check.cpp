@@ -17,7 +17,7 @@ namespace ridge {
 namespace {
 
 // Multiply-adds of a pass, of which a sequence takes two: some seconds.
-constexpr double kMostProducts = 1e9;
+constexpr double kMostProducts = 2e9;
 constexpr double kMoreProducts = 2e9;  // for other choices of experts
 constexpr int64_t kMostChoices = 16;
 // Times the root mean square of what our own rounding changes in a row of logits: its largest of
@@ -44,8 +44,8 @@ double products(const Outputs& o) {
   return forward_products(o.use.model, o.use.depth + o.tokens, o.rows_each());
 }
 
-// Whole rows, of few sequences as each costs a pass; of models too large for that a sample of the
-// last rows, for a twin.
+// Whole rows, of few sequences as each costs a pass; of models too large for that a sample: most of
+// the last rows, for a twin, some of any, which must not be as poisoned.
 std::vector<int64_t> choose(const Outputs& o, int64_t want, TensorKey choice) {
   const int64_t vocab = o.use.model.vocab_size;
   int64_t draws = 0;
@@ -56,7 +56,7 @@ std::vector<int64_t> choose(const Outputs& o, int64_t want, TensorKey choice) {
   std::set<int64_t> out;
   if (products(o) > kMostProducts) {
     for (int64_t i = 0; i < want; ++i) {
-      const int64_t row = o.last_row(draw(o.use.batch));
+      const int64_t row = i % 4 == 3 ? draw(o.rows()) : o.last_row(draw(o.use.batch));
       out.insert(row * vocab + draw(vocab));
     }
     return {out.begin(), out.end()};
@@ -106,7 +106,8 @@ std::vector<Forward::Options::Place> near_ties(const ModelConfig& model, const F
   std::vector<Tie> ties;
   for (size_t i = 0; i < exact.choices().size(); ++i) {
     const Forward::Choice& choice = exact.choices()[i];
-    const double spread = rms_of_difference(choice.logits, rounded.choices()[i].logits);
+    const double spread =
+        rms_of_difference(choice.logits, rounded.choices()[i].logits) + kFloat * kFloat;
     const bool elsewhere =
         std::find(outputs.begin(), outputs.end(), choice.place.position) == outputs.end();
     if (choice.margin > kTie * spread) continue;

@@ -14,17 +14,16 @@ namespace {
 
 constexpr size_t kLanes = 8;  // of a sum, as processors have
 
-template <class T>
-double dot(const T* a, const T* b, size_t count) {
-  T sums[kLanes] = {};
+double dot(const double* a, const double* b, size_t count) {
+  double sums[kLanes] = {};
   size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
     for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
   }
   for (; i < count; ++i) sums[i % kLanes] += a[i] * b[i];
-  T sum = 0;
-  for (const T lane : sums) sum += lane;
-  return static_cast<double>(sum);
+  double sum = 0;
+  for (const double lane : sums) sum += lane;
+  return sum;
 }
 
 double silu(double x) { return x / (1 + std::exp(-x)); }
@@ -98,17 +97,17 @@ Forward::Matrix Forward::multiply(size_t tensor, int64_t first, int64_t rows,
     }
     return out;
   }
+  const BlockFormat format = weights_.format(tensor);
   std::vector<double> activations = x.values;
-  for (size_t t = 0; t < tokens; ++t) {
-    round_beside(weights_.format(tensor), {activations.data() + t * width, width});
-  }
+  for (size_t t = 0; t < tokens; ++t) round_beside(format, {activations.data() + t * width, width});
   const std::vector<float> rounded(activations.begin(), activations.end());
-  std::vector<float> floats(width);
   for (int64_t r = 0; r < rows; ++r) {
     weights_.row(tensor, first + r, row);
-    std::copy(row.begin(), row.end(), floats.begin());
+    round_weights(format, row);
+    const std::vector<float> floats(row.begin(), row.end());
     for (size_t t = 0; t < tokens; ++t) {
-      out[t][static_cast<size_t>(r)] = dot(floats.data(), rounded.data() + t * width, width);
+      out[t][static_cast<size_t>(r)] =
+          rounded_product(format, floats, {rounded.data() + t * width, width});
     }
   }
   return out;
@@ -188,12 +187,13 @@ Forward::Matrix Forward::attention(const Layer& layer, Cache& cache, const Matri
         p.push_back(scale * dot(&q[t][head * dim], &cache.keys[j * width + at], dim));
       }
       softmax(p);
-      if (options_.rounded) round_probabilities(*options_.rounded, p);
+      if (options_.rounded) round_sum(*options_.rounded, p);
       for (size_t n = 0; n < seen.size(); ++n) {
         const double* value = &cache.values[seen[n] * width + at];
-        for (size_t d = 0; d < dim; ++d) out[t][head * dim + d] += p[n] * value[d];
+        const auto sum = out[t].subspan(head * dim, dim);
+        for (size_t d = 0; d < dim; ++d) sum[d] += p[n] * value[d];
+        if (options_.rounded) round_sum(*options_.rounded, sum);
       }
-      if (options_.rounded) round_probabilities(*options_.rounded, out[t].subspan(head * dim, dim));
     }
   }
   return multiply(layer.output, 0, m_.hidden_size, out);

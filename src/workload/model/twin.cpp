@@ -8,16 +8,17 @@
 namespace ridge {
 namespace {
 
-// Of what a product takes, relative to it.
+constexpr double kEightBits = 0.01;  // blocks of 32 or 256, and values of unequal size in them
+
+// Of a product, relative to it.
 double rounding_of(const ModelUse& use) {
-  constexpr double kEightBits = 0.01;  // blocks of 32 or 256, and values of unequal size in them
-  if (use.file) return kEightBits;     // its label may be anything
-  switch (use.format) {
-    case ModelFormat::f32:
-    case ModelFormat::f16: return unit_roundoff(DType::f16);  // products of f32 may be TF32's
-    case ModelFormat::bf16: return unit_roundoff(DType::bf16);
-    default: return kEightBits;
-  }
+  const std::string format = format_name(use);
+  // Products of f32 may be TF32's; sums of f16 may be rounded after each 16 terms.
+  if (format == "f32") return unit_roundoff(DType::f16);
+  if (format == "bf16") return unit_roundoff(DType::bf16);
+  if (format != "f16") return kEightBits;
+  const double terms = static_cast<double>(use.model.hidden_size) / 16;
+  return unit_roundoff(DType::f16) * std::sqrt(1 + terms / 4);
 }
 double rounding_of(KvFormat kv) {
   switch (kv) {
@@ -26,7 +27,7 @@ double rounding_of(KvFormat kv) {
     case KvFormat::bf16: return unit_roundoff(DType::bf16);
     case KvFormat::q8_0: break;
   }
-  return 0.01;
+  return kEightBits;
 }
 
 }  // namespace
