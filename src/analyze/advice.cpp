@@ -115,7 +115,6 @@ std::string Adviser::narrower(const Row& row, const std::string& device, int thr
 std::string Adviser::for_model(const Row& row, const Placement& placement,
                                const std::string& device, int threads) const {
   const Limit& nearest = placement.limits.front();
-  if (nearest.kind == Roof::Kind::call) return "more work a call: more sequences at once";
   if (nearest.kind == Roof::Kind::compute) {
     const std::string dtype = nearest.name.substr(nearest.name.find(' ') + 1);
     const Roof* own = find(roofline_, Roof::Kind::compute, device, threads, dtype);

@@ -9,6 +9,7 @@
 
 #include "analyze/evidence.h"
 #include "base/units.h"
+#include "workload/model/cost.h"
 
 namespace ridge::evidence {
 namespace {
@@ -42,7 +43,7 @@ double cache_bytes(const Roofline& roofline, const std::string& device, int thre
 
 // Passes through the weights that a row makes at least.
 double passes_of(const Row& row) {
-  const int64_t micro = row.settings.micro_batch > 0 ? row.settings.micro_batch : 512;
+  const int64_t micro = row.settings.micro_batch > 0 ? row.settings.micro_batch : kMicroBatch;
   if (const auto* decode = std::get_if<Decode>(&row.work)) {
     return static_cast<double>(decode->tokens * ((decode->use.batch + micro - 1) / micro));
   }

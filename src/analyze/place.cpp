@@ -106,7 +106,7 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
       add(out, Roof::Kind::memory, floor->name, floor->ns, time, floor->is_roof, floor->from);
     }
   }
-  add_call(roofline, run, row, device, threads, out);
+  if (!model_use(row.work)) add_call(roofline, run, row, device, threads, out);
   std::stable_sort(out.limits.begin(), out.limits.end(),
                    [](const Limit& a, const Limit& b) { return a.floor_ns > b.floor_ns; });
   // Without memory's floor "none binds it" would be a guess; that another one binds it would not.

@@ -10,7 +10,8 @@
 namespace ridge::cli {
 namespace {
 
-const std::set<std::string> kSettings = {"form", "threads", "cache", "timing", "graph", "backend"};
+const std::set<std::string> kSettings = {"form",  "threads", "cache",      "timing",
+                                         "graph", "backend", "micro_batch"};
 
 // Settings are read as a suite's are: by one parser, with its errors.
 Json value_of(const std::string& key, const std::string& text) {

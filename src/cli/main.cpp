@@ -149,11 +149,11 @@ void add_compare(CLI::App& app, CompareArgs& args) {
   command->add_flag("--live", args.live,
                     "measure two sides in turn, A B B A, on this machine; the options below say "
                     "what");
-  command->add_option(
-      "--side", args.sides,
-      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
-      "device, form, threads, cache, timing, graph, backend, build=FOLDER); without, A is "
-      "compared with itself");
+  command->add_option("--side", args.sides,
+                      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
+                      "device, form, threads, micro_batch, cache, timing, graph, backend, "
+                      "build=FOLDER); without, A "
+                      "is compared with itself");
   add_choice(command, args.choice);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
       ->envname("RIDGE_BUDGET");
@@ -188,6 +188,36 @@ void add_model(CLI::App& app, ModelArgs& args) {
   command->add_flag("--json", args.json, "print JSON");
 }
 
+void add_fit(CLI::App& app, FitArgs& args) {
+  CLI::App* command = app.add_subcommand(
+      "fit", "does a model fit? weights, KV cache and working buffers, as llama.cpp holds them");
+  command->add_option("MODEL", args.model, "as for `ridge model`")->required();
+  command
+      ->add_option(
+          "--memory", args.memories,
+          "to fit into, such as 24GiB; comma or repeat; default: this host's and its GPUs'")
+      ->delimiter(',');
+  command
+      ->add_option(
+          "--formats", args.formats,
+          "of the weights; comma or repeat; default: the file's, or all: " + model_formats())
+      ->delimiter(',');
+  command
+      ->add_option("--context", args.contexts,
+                   "tokens of each sequence, such as 4096, 32k or max; comma or repeat")
+      ->delimiter(',');
+  command->add_option("--kv", args.kvs, "keys and values in f16, f32, bf16, q8_0; comma or repeat")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--batch", args.batch, "sequences")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
+      ->capture_default_str();
+  command->add_option("--micro-batch", args.micro_batch, "tokens computed at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  add_format(command, args.format, "md, json");
+}
+
 // Where a caller closed one of the three, the next file opened would take its number, and results
 // would go into a run file. What takes it here can be neither read nor written in the wrong way.
 void keep_standard_descriptors() {
@@ -217,6 +247,7 @@ int dispatch(int argc, char** argv) {
   ShowArgs show_args;
   ExplainArgs explain_args;
   ModelArgs model_args;
+  FitArgs fit_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -227,6 +258,7 @@ int dispatch(int argc, char** argv) {
   add_check(app, check_args);
   add_compare(app, compare_args);
   add_model(app, model_args);
+  add_fit(app, fit_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -241,6 +273,7 @@ int dispatch(int argc, char** argv) {
       "leave out the roofline and the caches drawn in characters (md; as wide "
       "as the terminal, ASCII without a UTF-8 locale)");
 
+  if (const std::string why = not_taken(context.argv); !why.empty()) return complain(why, kUsage);
   std::vector<std::string> words = with_long_names({argv + std::min(argc, 1), argv + argc});
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
@@ -258,6 +291,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("compare")) return compare(compare_args, context);
   if (app.got_subcommand("explain")) return explain(explain_args, context);
   if (app.got_subcommand("model")) return model(model_args, context);
+  if (app.got_subcommand("fit")) return fit(fit_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }

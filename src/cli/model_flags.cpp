@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 
+#include "workload/model/cost.h"
+
 namespace ridge::cli {
 namespace {
 
@@ -15,7 +17,6 @@ using Texts = ModelFlags::Texts;
 constexpr int64_t kMostNumber = 1 << 24;
 constexpr size_t kMostNumbers = 1000;
 constexpr size_t kMostRows = 2000;
-constexpr int64_t kMicroBatch = 512;     // where Settings say 0
 constexpr int64_t kLogicalBatch = 2048;  // llama-bench's default
 
 // "first", "first-last", "first-last+step" or "first-last*factor".
@@ -328,6 +329,30 @@ std::vector<std::string> with_long_names(std::vector<std::string> argv) {
     }
   }
   return argv;
+}
+
+std::string not_taken(const std::vector<std::string>& argv) {
+  constexpr const char* kDevice = "a row runs on one device, chosen with --device";
+  constexpr const char* kDownload = "nothing is downloaded: name a file with -m";
+  constexpr std::array<std::pair<std::string_view, const char*>, 12> kNot = {
+      {{"-ngl", kDevice},
+       {"--n-gpu-layers", kDevice},
+       {"-sm", kDevice},
+       {"--split-mode", kDevice},
+       {"-mg", kDevice},
+       {"--main-gpu", kDevice},
+       {"-hf", kDownload},
+       {"--hf-repo", kDownload},
+       {"--delay", "a pause between samples would let the clocks fall"},
+       {"--no-warmup", "warm-up is found in what was measured, and left out"},
+       {"--list-devices", "`ridge list` names them"},
+       {"--repetitions", "it is -r or --rounds here"}}};
+  for (const std::string& word : argv) {
+    for (const auto& [flag, instead] : kNot) {
+      if (word == flag) return fmt::format("{} is not taken: {}", flag, instead);
+    }
+  }
+  return "";
 }
 
 Result<std::vector<int64_t>> parse_numbers(const Texts& texts, const std::string& where) {

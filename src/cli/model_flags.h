@@ -33,6 +33,9 @@ void add_model_flags(CLI::App* command, ModelFlags& flags);
 // ("--pg", "--ubatch-size").
 std::vector<std::string> with_long_names(std::vector<std::string> argv);
 
+// What to do instead of a flag of llama-bench's that is not taken here; empty: none is there.
+std::string not_taken(const std::vector<std::string>& argv);
+
 // Numbers as llama-bench reads them: "512", "1,2,4", "1-4", "0-4096+1024", "1-64*2". `where` is the
 // flag. At most 1000 numbers, each at most 2^24.
 Result<std::vector<int64_t>> parse_numbers(const std::vector<std::string>& texts,

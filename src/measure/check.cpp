@@ -145,10 +145,6 @@ Result<void> check_by_twin(Client& client, const TwinRequest& request, const Rea
                            CheckOutcome& outcome) {
   const auto other = twin(request.work);
   if (!other) return {};
-  auto prepared = client.prepare({*other, request.settings, request.device, request.inputs.salt},
-                                 request.deadline_s);
-  if (!prepared) return prepared.error();
-  if (prepared->unsupported) return Error{*prepared->unsupported};
   std::vector<int64_t> mine, theirs;
   std::vector<double> values;
   for (size_t i = 0; i < read.elements.size(); ++i) {
@@ -158,6 +154,11 @@ Result<void> check_by_twin(Client& client, const TwinRequest& request, const Rea
     theirs.push_back(*at);
     values.push_back(read.values[i]);
   }
+  if (values.empty()) return Error{"no element of it was read"};
+  auto prepared = client.prepare({*other, request.settings, request.device, request.inputs.salt},
+                                 request.deadline_s);
+  if (!prepared) return prepared.error();
+  if (prepared->unsupported) return Error{*prepared->unsupported};
   auto reply = client.check({.handle = prepared->handle,
                              .tensor = "logits",
                              .copy = request.inputs.copy,

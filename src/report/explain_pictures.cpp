@@ -8,10 +8,15 @@ std::string explain_pictures(const Explanation& explanation, const Style& style)
   std::vector<Row> sweeps;
   for (const ExplainedRow& one : explanation.rows) {
     const Row& row = *one.row;
+    if (one.placement.impossible) continue;
     const std::string device = physical_device(one.run->header, row.worker, row.device);
     RooflinePoint point = roofline_point(row, device);
     point.threads = evidence::threads_of(one.run->header, device, row.settings);
     point.operation = evidence::product_dtype(row).value_or(point.operation);
+    for (const Limit& limit :
+         one.placement.limits) {  // of a model: the products it is held against
+      if (!limit.why.empty()) point.operation = limit.name.substr(limit.name.find(' ') + 1);
+    }
     points.push_back(std::move(point));
     if (std::holds_alternative<WorkingSet>(row.work)) sweeps.push_back(row);
   }

@@ -6,6 +6,7 @@
 
 #include "report/model_table.h"
 #include "report/table.h"
+#include "workload/model/cost.h"
 #include "workload/model/weights.h"
 
 namespace ridge {
@@ -48,7 +49,7 @@ std::vector<std::string> model_fields(const Row& row) {
           std::to_string(decode ? decode->tokens : 0),
           std::to_string(use->depth),
           std::to_string(use->batch),
-          std::to_string(row.settings.micro_batch == 0 ? 512 : row.settings.micro_batch),
+          std::to_string(row.settings.micro_batch == 0 ? kMicroBatch : row.settings.micro_batch),
           kv,
           kv,
           backend == "flash"     ? "1"

@@ -202,4 +202,10 @@ TEST(Words, OfOneDashAndSeveralLettersAreKnown) {
                                       "--flash-attn", "1", "-p", "--cache-type-k"}));
 }
 
+TEST(Words, OfLlamaBenchThatAreNotTakenSayWhatToDo) {
+  EXPECT_NE(cli::not_taken({"run", "-m", "tiny", "-ngl", "99"}).find("--device"),
+            std::string::npos);
+  EXPECT_EQ(cli::not_taken({"run", "-m", "tiny", "-n", "99"}), "");
+}
+
 }  // namespace

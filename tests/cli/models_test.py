@@ -1,153 +1,107 @@
-"""Models on the command line: llama-bench's flags, their mistakes, tables and exports."""
+"""ridge model and ridge fit: what they say, what they write, what they refuse."""
 
-import csv
-import io
 import json
 
-from harness import RidgeTest, gemm, main
+from harness import RidgeTest, main
 
-MODEL = ["-m", "tiny-llama"]
+QWEN3 = {"model_type": "qwen3", "num_hidden_layers": 28, "hidden_size": 1024, "head_dim": 128,
+         "num_attention_heads": 16, "num_key_value_heads": 8, "intermediate_size": 3072,
+         "vocab_size": 151936, "max_position_embeddings": 40960, "rms_norm_eps": 1e-6,
+         "rope_theta": 1000000, "tie_word_embeddings": True, "hidden_act": "silu",
+         "architectures": ["Qwen3ForCausalLM"], "use_sliding_window": False}
 
 
 class Models(RidgeTest):
-    def check(self, args, *mentions):
-        with self.subTest(args=args):
-            self.assert_usage(self.ridge(*args), *mentions)
-            self.assertFalse((self.folder / "results").exists(), "nothing may be written")
-
-    def rows(self, *args):
-        """Keys of what would be measured, without worker and device."""
-        result = self.ridge("run", "--worker", "sim", *args, "--dry-run")
+    def said(self, *args):
+        result = self.ridge(*args)
         self.assertEqual(result.returncode, 0, result.stderr)
-        cells = [line.split("|")[1].strip() for line in result.stdout.splitlines()[2:]]
-        return [cell.replace("@sim:0/hot/isolated", "") for cell in cells]
+        return result.stdout
 
-    def test_rows_are_llama_benchs(self):
-        self.assertEqual(self.rows(*MODEL, "-p", "8", "-n", "4"),
-                         ["prefill/tiny-llama/f16/pp8", "decode/tiny-llama/f16/tg4"])
-        self.assertEqual(self.rows(*MODEL), ["prefill/tiny-llama/f16/pp512",
-                                             "decode/tiny-llama/f16/tg128"])
-        self.assertEqual(self.rows(*MODEL, "-p", "0", "-n", "2,4"),
-                         ["decode/tiny-llama/f16/tg2", "decode/tiny-llama/f16/tg4"])
-        self.assertEqual(self.rows(*MODEL, "-p", "4-12+4", "-n", "1-4*2", "-d", "0,8"),
-                         [f"{kind}{depth}" for depth in ("", "/d8")
-                          for kind in [f"prefill/tiny-llama/f16/pp{n}" for n in (4, 8, 12)]
-                          + [f"decode/tiny-llama/f16/tg{n}" for n in (1, 2, 4)]])
-        self.assertEqual(self.rows("-m", "tiny-llama,tiny-qwen3", "--weights", "q8_0", "-n", "0",
-                                   "-p", "8"),
-                         ["prefill/tiny-llama/q8_0/pp8", "prefill/tiny-qwen3/q8_0/pp8"])
+    def json_of(self, *args):
+        return json.loads(self.said("model", *args, "--json"))
 
-    def test_flags_of_several_letters(self):
-        self.assertEqual(self.rows(*MODEL, "-p", "0", "-n", "0", "-pg", "16,4"),
-                         ["prefill/tiny-llama/f16/pp16", "decode/tiny-llama/f16/tg4/d16"])
-        self.assertEqual(self.rows(*MODEL, "-p", "8", "-n", "0", "-ub", "4", "-t", "2", "-fa", "1",
-                                   "-ctk", "q8_0", "-ctv", "q8_0", "-np", "2"),
-                         ["prefill/tiny-llama/f16/kv-q8_0/b2/pp8/2t/ub4/flash"])
+    def test_names_are_listed(self):
+        out = self.said("model")
+        for name in ("mistral-7b", "mixtral-8x7b", "qwen3-0.6b", "stories110m", "deepseek-moe-16b"):
+            self.assertIn(name, out)
+        names = [entry["model"]["name"] for entry in self.json_of()]
+        self.assertEqual(names, sorted(names))
 
-    def test_mistakes(self):
-        run = ["run", "--worker", "sim"]
-        self.check([*run, "-p", "512"], "-p", "-m")
-        self.check([*run, "-n", "128"], "-n", "-m")  # not the dry run that it used to be
-        self.check([*run, "-ub", "128"], "-ub", "-m")
-        self.check([*run, *MODEL, "--suite", "quick"], "-m", "--suite", "exclude")
-        self.check([*run, *MODEL, "--suite=quick"], "--suite")
-        self.check([*run, *MODEL, "--work", gemm()], "-m", "--work", "exclude")
-        self.check([*run, "-m", "tiny-lama"], "tiny-lama", "tiny-llama")
-        self.check([*run, "-m", str(self.folder)], str(self.folder))
-        self.check([*run, "-m", ""], "-m")
-        self.check([*run, *MODEL, "-p", "0", "-n", "0"], "nothing")
-        self.check([*run, *MODEL, "-p", "12-4"], "-p", "12-4")
-        self.check([*run, *MODEL, "-d", "x"], "-d", "'x'")
-        self.check([*run, *MODEL, "-pg", "512"], "-pg", "512,128")
-        self.check([*run, *MODEL, "-fa", "yes"], "-fa", "auto")
-        self.check([*run, *MODEL, "-ctk", "q8_0"], "-ctk", "-ctv")
-        self.check([*run, *MODEL, "-ctk", "q3"], "q3", "q8_0")
-        self.check([*run, *MODEL, "--weights", "q3_k"], "--weights", "q4_k_m")
-        self.check([*run, *MODEL, "-b", "768"], "-b", "-ub")
-        self.check([*run, *MODEL, "-r", "0"], "--rounds")
-        self.check([*run, *MODEL, "-ngl", "99"])
+    def test_a_model(self):
+        self.assertIn("7241732096 parameters", self.said("model", "mistral-7b"))
+        mixtral = self.json_of("mixtral-8x7b")
+        self.assertEqual(mixtral["active_parameters"], 12879925248)
+        self.assertEqual(mixtral["kv_bytes_per_token"]["f16"], 131072)
 
-    def test_a_variable_that_names_a_suite_does_not_matter(self):
-        result = self.ridge("run", "--worker", "sim", *MODEL, "-p", "8", "-n", "0", "--dry-run",
-                            env=self.own(RIDGE_SUITE="quick"))
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("prefill/tiny-llama/f16/pp8", result.stdout)
+    def test_a_folder_of_hugging_face_is_the_model(self):
+        folder = self.folder / "qwen3-0.6b"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(QWEN3))
+        found, known = self.json_of(folder), self.json_of("qwen3-0.6b")
+        self.assertEqual(found, known)
+        self.assertEqual(self.json_of(folder / "config.json"), known)
 
-    def test_a_suite_names_models(self):
-        item = {"kind": "decode", "model": ["tiny-llama", "tiny-qwen3"], "format": ["f16", "q8_0"],
-                "batch": 1, "depth": 0, "tokens": 2,
-                "settings": {"cache": "hot", "timing": "isolated"}}
-        (self.folder / "own.json").write_text(json.dumps({"name": "own", "items": [item]}))
-        self.assertEqual(self.rows("--suite", "own.json"),
-                         [f"decode/tiny-{model}/{weights}/tg2" for model in ("llama", "qwen3")
-                          for weights in ("f16", "q8_0")])
-        item["model"] = "nobody"
-        (self.folder / "own.json").write_text(json.dumps({"name": "own", "items": [item]}))
-        self.check(["run", "--suite", "own.json"], "own.json", "nobody")
-        for suite in ("llm-small", "llm-7b"):
-            result = self.ridge("list", "--suite", suite)
-            self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertIn("decode/", result.stdout)
+    def test_a_file_that_was_written_is_the_model(self):
+        for name in ("tiny-llama", "tiny-qwen3", "tiny-moe", "tiny-deepseek"):
+            for form in ("f32", "bf16", "q8_0", "q4_0", "q4_k_m", "q6_k"):
+                path = self.folder / f"{name}-{form}.gguf"
+                self.assertIn(str(path), self.said("model", name, "--format", form, "-o", path))
+                found, known = self.json_of(path), self.json_of(name)
+                self.assertEqual(found["model"], known["model"])
+                held = sum(found["file"][f"{part}_bytes"] for part in ("matrix", "embedding", "expert"))
+                self.assertEqual(held, known["weight_bytes"][form])
+                self.assertEqual(found["beyond_the_configuration"], [])
 
-    def measured(self, *args):
-        return self.ridge("run", "--worker", "sim", *MODEL, "-p", "6", "-n", "3", "-r", "3",
-                          "--budget", "0.3s", "--out", str(self.out), *args, env=self.own())
+    def test_files_follow_from_the_seed(self):
+        content = []
+        for seed in (1, 1, 2):
+            path = self.folder / "model.gguf"
+            self.said("model", "tiny-qwen3", "--seed", seed, "-o", path)
+            content.append(path.read_bytes())
+        self.assertEqual(content[0], content[1])
+        self.assertNotEqual(content[0], content[2])
 
-    def test_the_table_and_the_exports(self):
-        result = self.measured()
-        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
-        lines = result.stdout.splitlines()
-        header = [cell.strip() for cell in lines[0].split("|")[1:-1]]
-        for title in ("model", "size", "params", "backend", "threads", "test", "t/s", "TTFT",
-                      "TPOT", "limit"):
-            self.assertIn(title, header)
-        self.assertNotIn("how", header)
-        rows = [dict(zip(header, [cell.strip() for cell in line.split("|")[1:-1]]))
-                for line in lines[2:4]]
-        self.assertEqual([row["test"] for row in rows], ["pp6", "tg3"])
-        self.assertEqual(rows[0]["model"], "tiny-llama f16")
-        self.assertTrue(rows[0]["TTFT"] and not rows[0]["TPOT"])
-        self.assertTrue(rows[1]["TPOT"] and not rows[1]["TTFT"])
-        self.assertIn("make and load", result.stdout)
-        self.assertIn("peak memory", result.stdout)
+    def test_fit(self):
+        out = self.said("fit", "mistral-7b", "--memory", "8GiB", "--formats", "q8_0,f16",
+                        "--context", "4096")
+        self.assertRegex(out, r"q8_0 +\| f16 +\| +4096 \|.*yes, ")
+        self.assertRegex(out, r"f16 +\| f16 +\| +4096 \|.*no, by ")
+        out = json.loads(self.said("fit", "mistral-7b", "--memory", "8GiB", "-o", "json"))
+        self.assertEqual({row["context"] for row in out["rows"]}, {2048, 4096, 8192, 32768})
+        for row in out["rows"]:
+            self.assertEqual(row["total_bytes"], row["weight_bytes"] + row["kv_bytes"] +
+                             row["working_bytes"] + row["output_bytes"])
+            (fits,) = row["fits"]
+            self.assertEqual(fits["spare_bytes"], 2**33 - row["total_bytes"])
+            self.assertEqual(fits["fits"], fits["spare_bytes"] >= 0)
+            self.assertEqual(fits["fits"], row["context"] <= fits["longest_context"])
 
-        stored = self.ridge("show", *self.run_files(), "-o", "csv")
-        table = list(csv.DictReader(io.StringIO(stored.stdout)))
-        self.assertEqual([row["test"] for row in table], ["pp6", "tg3"])
-        prompt, generated = table
-        self.assertEqual((prompt["n_prompt"], prompt["n_gen"], prompt["n_depth"]), ("6", "0", "0"))
-        self.assertEqual((generated["n_prompt"], generated["n_gen"]), ("0", "3"))
-        self.assertEqual(generated["rate_unit"], "token/s")
-        self.assertAlmostEqual(float(generated["rate"]), 3e9 / float(generated["median_ns"]),
-                               delta=1e-6 * float(generated["rate"]))
-        self.assertAlmostEqual(float(generated["time_per_token_ns"]),
-                               float(generated["median_ns"]) / 3, delta=1)
-        self.assertEqual(prompt["time_per_token_ns"], "")
-        self.assertEqual((prompt["type_k"], prompt["n_ubatch"]), ("f16", "512"))
-        self.assertIn("make_and_load=", prompt["values"])
-        self.assertGreater(int(prompt["bytes_peak"]), 0)
+    def test_fit_of_a_file_and_of_this_machine(self):
+        path = self.folder / "tiny.gguf"
+        self.said("model", "tiny-llama", "--format", "q4_k_m", "-o", path)
+        out = json.loads(self.said("fit", path, "-o", "json"))
+        self.assertEqual({row["format"] for row in out["rows"]}, {"q4_k-medium"})
+        self.assertTrue(out["memories"])
+        self.assertTrue(all(row["fits"][0]["fits"] for row in out["rows"]))
 
-        stored = self.ridge("show", *self.run_files(), "-o", "json")
-        self.assertEqual([row["test"] for row in json.loads(stored.stdout)["results"]],
-                         ["pp6", "tg3"])
-
-    def test_columns_of_what_differs(self):
-        result = self.measured("-ub", "4", "-np", "2")
-        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
-        self.assertIn("how", result.stdout.splitlines()[0])
-        self.assertIn("2 sequences, ub 4", result.stdout)
-
-    def test_other_work_has_its_table_below(self):
-        item = {"kind": "decode", "model": "tiny-llama", "format": "f16", "batch": 1, "depth": 0,
-                "tokens": 2, "settings": {"cache": "hot", "timing": "isolated"}}
-        result = self.ridge("run", "--worker", "sim", "--work", json.dumps(item), "--work", gemm(),
-                            "--rounds", "1", "--budget", "0.2s", "--out", str(self.out),
-                            env=self.own())
-        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
-        self.assertLess(result.stdout.index("| tg2 |"), result.stdout.index("gemm/f32/16x16x16"))
-        stored = self.ridge("show", *self.run_files(), "-o", "csv")
-        self.assertEqual([row["test"] for row in csv.DictReader(io.StringIO(stored.stdout))],
-                         ["tg2", ""])
+    def test_what_is_refused(self):
+        self.assert_usage(self.ridge("model", "llama"), "no model 'llama'", "mistral-7b")
+        self.assert_usage(self.ridge("fit", "nothing.gguf"), "nothing.gguf")
+        self.assert_usage(self.ridge("fit", "tiny-llama", "--memory", "lots"), "--memory")
+        self.assert_usage(self.ridge("fit", "tiny-llama", "--formats", "q3"), "--formats", "q8_0")
+        self.assert_usage(self.ridge("fit", "tiny-llama", "--kv", "int8"), "--kv", "q8_0")
+        self.assert_usage(self.ridge("fit", "tiny-llama", "--context", "0"), "--context")
+        self.assert_usage(self.ridge("fit", "tiny-llama", "--batch", "0"), "--batch")
+        self.assert_usage(self.ridge("model", "tiny-llama", "--format", "q3", "-o", "x.gguf"), "q3")
+        self.assert_usage(self.ridge("model", "-o", "x.gguf"), "-o")
+        self.assert_usage(self.ridge("model", self.folder), "config.json")
+        path = self.folder / "tiny.gguf"
+        self.said("model", "tiny-llama", "-o", path)
+        self.assert_usage(self.ridge("model", path, "-o", path), "overwrite")
+        path.write_bytes(path.read_bytes()[:5000])
+        self.assert_usage(self.ridge("model", path), "tiny.gguf")
+        missing = self.ridge("model", "tiny-llama", "-o", self.folder / "none" / "x.gguf")
+        self.assertEqual(missing.returncode, 1, missing.stderr)
 
 
 if __name__ == "__main__":

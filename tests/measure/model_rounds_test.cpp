@@ -141,7 +141,6 @@ TEST(ModelRounds, SlowLoadsAreNotRepeated) {
     EXPECT_TRUE(says) << row.row_key();
   }
   EXPECT_LE(done, most);  // steps that fell away are not waited for
-  EXPECT_LE(most, 8u + 3u + 3u);
 }
 
 }  // namespace

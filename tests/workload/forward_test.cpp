@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "workload/files/gguf_write.h"
+#include "workload/model/gguf_metadata.h"
 #include "workload/model/tokens.h"
 #include "workload/model/weight_rows.h"
 #include "workload/model/weights.h"
@@ -198,6 +199,8 @@ class GgufOfAModel : public testing::Test {
                 .format = ModelFormat::q8_0};
   ~GgufOfAModel() override { std::filesystem::remove(path_); }
 
+  const ModelConfig stored_ = use_.model;
+
   // A file of those tensors, and what a use of it finds.
   Result<std::unique_ptr<ModelWeights>> rows(const std::vector<WeightTensor>& tensors) {
     std::vector<GgufTensor> list;
@@ -212,7 +215,7 @@ class GgufOfAModel : public testing::Test {
                     static_cast<int64_t>(out.size() / block), out.data());
       }
     };
-    EXPECT_TRUE(write_gguf(path_, {{"general.architecture", std::string("deepseek")}}, list, fill));
+    EXPECT_TRUE(write_gguf(path_, *gguf_metadata(stored_, use_.format), list, fill));
     ModelUse use = use_;
     use.file = ModelFile{.path = path_, .label = "Q8_0"};
     return weight_rows(use, inputs_);
@@ -232,12 +235,13 @@ TEST_F(GgufOfAModel, SaysWhatTheSameWeightsSayWithoutAFile) {
 TEST_F(GgufOfAModel, OfOtherTensorsIsRefused) {
   auto tensors = weights(use_.model, use_.format);
   tensors.push_back({.name = "rope_freqs.weight", .role = WeightTensor::Role::norm, .shape = {16}});
-  EXPECT_NE(rows(tensors).error().message.find("tensors"), std::string::npos);
+  EXPECT_NE(rows(tensors).error().message.find("rope_freqs"), std::string::npos);
   tensors.pop_back();
   tensors.back().shape[0] += 1;
-  EXPECT_NE(rows(tensors).error().message.find("shape"), std::string::npos);
-  tensors.pop_back();
   EXPECT_NE(rows(tensors).error().message.find("output.weight"), std::string::npos);
+  tensors.back().shape[0] -= 1;
+  use_.model.rope_theta = 5000;
+  EXPECT_NE(rows(tensors).error().message.find("another model"), std::string::npos);
 }
 
 TEST(Forward, AMissingTensorIsNamed) {

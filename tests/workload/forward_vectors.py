@@ -88,7 +88,7 @@ class Weights:
         count, key = int(np.prod(shape)), tensor_key(SEED, 0, 0, name + ".weight")
         scale = np.sqrt(3 / shape[-1])
         if "norm" in name:
-            ones = np.float32(1) + plain(key, "f32", 0.125, count).astype(np.float32)
+            ones = np.float32(1) + plain(key, "f32", 0.25, count).astype(np.float32)
             return ones.astype(np.float64)
         fmt = "f32" if name.endswith("gate_inp") else self.fmt
         values = eight_bits(key, scale, count) if fmt == "q8_0" else plain(key, fmt, scale, count)

@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "workload/model/find.h"
+
 namespace {
 
 using namespace ridge;
@@ -15,8 +17,18 @@ std::string with_items(const std::string& items) {
   return R"({"name": "s", "items": [)" + items + "]}";
 }
 
+// Models as the command line finds them; "b.gguf" is a file that brings its weights.
+Result<ModelUse> models(const std::string& text) {
+  ModelUse use;
+  if (text == "b.gguf") use.file = ModelFile{.path = text, .label = "Q6_K", .matrix_bytes = 1000};
+  auto found = find_model(use.file ? "tiny-llama" : text, MODEL_DATA);
+  if (!found) return found.error();
+  use.model = found->model;
+  return use;
+}
+
 std::vector<std::string> keys_of(const std::string& items) {
-  auto suite = parse_suite(with_items(items), "here");
+  auto suite = parse_suite(with_items(items), "here", models);
   EXPECT_TRUE(suite) << suite.error().message;
   std::vector<std::string> keys;
   for (const SuiteItem& item : suite->items) {
@@ -26,7 +38,7 @@ std::vector<std::string> keys_of(const std::string& items) {
 }
 
 std::string error_of(const std::string& text) {
-  auto suite = parse_suite(text, "here");
+  auto suite = parse_suite(text, "here", models);
   return suite ? "" : suite.error().message;
 }
 
@@ -34,7 +46,7 @@ Suite own_suite(const std::string& name) {
   std::ifstream file(WORKLOAD_SUITES + name);
   std::stringstream text;
   text << file.rdbuf();
-  auto suite = parse_suite(text.str(), name);
+  auto suite = parse_suite(text.str(), name, models);
   EXPECT_TRUE(suite) << suite.error().message;
   return *std::move(suite);
 }
@@ -122,6 +134,46 @@ TEST(OwnSuites, AllParse) {
     ++found;
   }
   EXPECT_GE(found, 4u);
+}
+
+TEST(SuiteText, ModelsStandByTheirNames) {
+  EXPECT_EQ(keys_of(R"({"kind": "decode", "model": ["tiny-llama", "qwen3-0.6b"],
+                        "format": ["f16", "q8_0"], "batch": 1, "depth": 0, "tokens": 4})"),
+            (std::vector<std::string>{"decode/tiny-llama/f16/tg4@cold/pipelined",
+                                      "decode/tiny-llama/q8_0/tg4@cold/pipelined",
+                                      "decode/qwen3-0.6b/f16/tg4@cold/pipelined",
+                                      "decode/qwen3-0.6b/q8_0/tg4@cold/pipelined"}));
+  // A file brings its weights, and a format beside it would be a lie.
+  const std::string file = R"("kind": "prefill", "model": "b.gguf", "batch": 1, "depth": 2)";
+  EXPECT_EQ(keys_of("{" + file + R"(, "tokens": 4})"),
+            std::vector<std::string>{"prefill/tiny-llama/q6_k/pp4/d2@cold/pipelined"});
+  EXPECT_NE(error_of(with_items("{" + file + R"(, "tokens": 4, "format": "f16"})"))
+                .find("brings its own weights"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_items(R"({"kind": "prefill", "model": "nobody", "format": "f16",
+                                    "batch": 1, "depth": 0, "tokens": 4})"))
+                .find("here: item 1: "),
+            std::string::npos);
+  // Nothing in the library knows names by itself.
+  const auto alone = parse_suite(with_items(R"({"kind": "prefill", "model": "tiny-llama"})"), "x");
+  EXPECT_FALSE(alone);
+}
+
+TEST(OwnSuites, ModelsHaveTheirRoofsBesideThem) {
+  for (const char* name : {"llm-small.json", "llm-7b.json"}) {
+    const Suite suite = own_suite(name);
+    std::set<std::string> keys;
+    for (const SuiteItem& item : suite.items) {
+      const std::string key = work_key(item.work);
+      keys.insert(key.substr(0, key.find('/', key.find('/') + 1)));
+      if (!model_use(item.work)) continue;
+      EXPECT_EQ(item.settings.cache, CacheMode::hot);
+      EXPECT_EQ(item.settings.timing, Timing::isolated);
+    }
+    for (const char* needed : {"stream/read", "stream/write", "gemm/f32", "gemm/int8"}) {
+      EXPECT_TRUE(keys.count(needed)) << name << ": " << needed;
+    }
+  }
 }
 
 TEST(OwnSuites, QuickHoldsWhatItMust) {

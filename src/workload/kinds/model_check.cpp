@@ -17,7 +17,7 @@ namespace ridge {
 namespace {
 
 // Multiply-adds of a pass, of which a sequence takes two: some seconds.
-constexpr double kMostProducts = 1e9;
+constexpr double kMostProducts = 2e9;
 constexpr double kMoreProducts = 2e9;  // for other choices of experts
 constexpr int64_t kMostChoices = 16;
 // Times the root mean square of what our own rounding changes in a row of logits: its largest of
@@ -106,7 +106,8 @@ std::vector<Forward::Options::Place> near_ties(const ModelConfig& model, const F
   std::vector<Tie> ties;
   for (size_t i = 0; i < exact.choices().size(); ++i) {
     const Forward::Choice& choice = exact.choices()[i];
-    const double spread = rms_of_difference(choice.logits, rounded.choices()[i].logits);
+    const double spread =
+        rms_of_difference(choice.logits, rounded.choices()[i].logits) + kFloat * kFloat;
     const bool elsewhere =
         std::find(outputs.begin(), outputs.end(), choice.place.position) == outputs.end();
     if (choice.margin > kTie * spread) continue;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "workload/files/gguf.h"
+#include "workload/model/gguf_metadata.h"
 #include "workload/model/weights.h"
 
 namespace ridge {
@@ -66,22 +67,20 @@ class OfFile : public ModelWeights {
   Names names_;
 };
 
-// The file's tensors are those of the model, no more and no less: what else stands there (biases,
-// factors of RoPE) would be used by others.
-Result<void> fits(const ModelConfig& model, const Gguf& gguf) {
-  const std::vector<WeightTensor> wanted = weights(model, ModelFormat::f32);
-  for (const WeightTensor& tensor : wanted) {
-    const GgufTensor* found = gguf.tensor(tensor.name);
-    if (!found) return Error{fmt::format("no tensor '{}'", tensor.name)};
-    if (found->shape != tensor.shape) {
-      return Error{fmt::format("tensor '{}' has another shape", tensor.name)};
-    }
-    if (!can_dequantise(found->format)) {
-      return Error{fmt::format("tensor '{}' is stored as {}", tensor.name, name(found->format))};
-    }
+// What the file has beyond the configuration (biases, scaled RoPE) others would use.
+Result<void> fits(const ModelUse& use, const Gguf& gguf) {
+  auto found = model_of_gguf(gguf, use.file->path);
+  if (!found) return found.error();
+  if (!found->beyond.empty()) {
+    return Error{
+        fmt::format("has more than its configuration tells: {}", fmt::join(found->beyond, ", "))};
   }
-  if (gguf.tensors.size() != wanted.size()) {
-    return Error{fmt::format("{} tensors where {} belong", gguf.tensors.size(), wanted.size())};
+  found->model.name = use.model.name;
+  if (found->model != use.model) return Error{"holds another model"};
+  for (const GgufTensor& tensor : gguf.tensors) {
+    if (!can_dequantise(tensor.format)) {
+      return Error{fmt::format("tensor '{}' is stored as {}", tensor.name, name(tensor.format))};
+    }
   }
   return {};
 }
@@ -92,7 +91,7 @@ Result<std::unique_ptr<ModelWeights>> weight_rows(const ModelUse& use, const Inp
   if (!use.file) return std::unique_ptr<ModelWeights>(std::make_unique<Synthetic>(use, inputs));
   auto file = open_gguf(use.file->path);
   if (!file) return file.error();
-  if (auto same = fits(use.model, file->gguf); !same) return same.error().in(use.file->path);
+  if (auto same = fits(use, file->gguf); !same) return same.error().in(use.file->path);
   return std::unique_ptr<ModelWeights>(std::make_unique<OfFile>(*std::move(file)));
 }
 

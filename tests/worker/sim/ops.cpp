@@ -267,7 +267,7 @@ class ModelOp : public SimOp {
       return;
     }
     if (cheats("slow-prefill") && !decodes_) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(700));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     }
     InputSource inputs = inputs_;
     if (cheats("same-tokens")) inputs.salt = 0;
