@@ -196,18 +196,22 @@ void add_fit(CLI::App& app, FitArgs& args) {
       ->add_option(
           "--memory", args.memories,
           "to fit into, such as 24GiB; comma or repeat; default: this host's and its GPUs'")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option(
           "--formats", args.formats,
           "of the weights; comma or repeat; default: the file's, or all: " + model_formats())
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option("--context", args.contexts,
                    "tokens of each sequence, such as 4096, 32k or max; comma or repeat")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_option("--kv", args.kvs, "keys and values in f16, f32, bf16, q8_0; comma or repeat")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   command->add_option("--batch", args.batch, "sequences")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))

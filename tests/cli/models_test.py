@@ -66,7 +66,7 @@ class Models(RidgeTest):
                         "--context", "4096")
         self.assertRegex(out, r"q8_0 +\| f16 +\| +4096 \|.*yes, ")
         self.assertRegex(out, r"f16 +\| f16 +\| +4096 \|.*no, by ")
-        out = json.loads(self.said("fit", "mistral-7b", "--memory", "8GiB", "-o", "json"))
+        out = json.loads(self.said("fit", "--memory", "8GiB", "mistral-7b", "-o", "json"))
         self.assertEqual({row["context"] for row in out["rows"]}, {2048, 4096, 8192, 32768})
         for row in out["rows"]:
             self.assertEqual(row["total_bytes"], row["weight_bytes"] + row["kv_bytes"] +
