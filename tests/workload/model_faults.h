@@ -15,7 +15,7 @@ namespace model_test {
 // out; the last token turned as if it stood one further; tokens that see the next one; the keys and
 // values of one token lost.
 enum class Fault { none, head, expert, layer, rope, mask, lost };
-inline constexpr const char* kFaults[] = {"none", "head", "layer", "expert",
+inline constexpr const char* kFaults[] = {"none", "head", "expert", "layer",
                                           "rope", "mask", "lost"};
 
 // Weights of which the first `all` rows of a tensor stand `rows` further up.
