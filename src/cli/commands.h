@@ -80,6 +80,14 @@ struct ShowArgs {
   std::string format = "md";
 };
 
+struct ModelArgs {
+  std::string model;
+  std::string format = "f16";  // of synthetic weights
+  std::string file;            // to write; empty: none
+  bool json = false;
+  uint64_t seed = 1;
+};
+
 struct ExplainArgs {
   std::vector<std::string> runs;  // files and folders
   std::string format = "md";
@@ -93,5 +101,7 @@ int info(const InfoArgs& args, const Context& context);
 int compare(const CompareArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
 int explain(const ExplainArgs& args, const Context& context);
+int model(const ModelArgs& args, const Context& context);
+std::string model_formats();  // "f32, f16, …"
 
 }  // namespace ridge::cli

@@ -137,10 +137,11 @@ void add_compare(CLI::App& app, CompareArgs& args) {
   command->add_flag("--live", args.live,
                     "measure two sides in turn, A B B A, on this machine; the options below say "
                     "what");
-  command->add_option("--side", args.sides,
-                      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
-                      "device, form, threads, cache, timing, graph, backend, build=FOLDER); without, A is "
-                      "compared with itself");
+  command->add_option(
+      "--side", args.sides,
+      "KEY=VALUE[,KEY=VALUE…], twice: what is particular to A, and to B (worker, "
+      "device, form, threads, cache, timing, graph, backend, build=FOLDER); without, A is "
+      "compared with itself");
   add_choice(command, args.choice);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
       ->envname("RIDGE_BUDGET");
@@ -156,6 +157,23 @@ void add_compare(CLI::App& app, CompareArgs& args) {
   command->add_option("--lock", args.lock, "as for `ridge run`")
       ->envname("RIDGE_LOCK")
       ->capture_default_str();
+}
+
+void add_model(CLI::App& app, ModelArgs& args) {
+  CLI::App* command = app.add_subcommand(
+      "model", "a model's shape, parameters and bytes; with -o, a GGUF file of random weights");
+  command->add_option(
+      "MODEL", args.model,
+      "a name, a GGUF file, a folder as Hugging Face has them, or a .json file; without "
+      "it the names are listed");
+  command
+      ->add_option("--format", args.format, "of the weights that are written: " + model_formats())
+      ->capture_default_str();
+  command->add_option("-o,--output", args.file, "GGUF file to write, which llama.cpp loads");
+  command->add_option("--seed", args.seed, "of the weights")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
+      ->capture_default_str();
+  command->add_flag("--json", args.json, "print JSON");
 }
 
 // Where a caller closed one of the three, the next file opened would take its number, and results
@@ -186,6 +204,7 @@ int dispatch(int argc, char** argv) {
   InfoArgs info_args;
   ShowArgs show_args;
   ExplainArgs explain_args;
+  ModelArgs model_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -195,6 +214,7 @@ int dispatch(int argc, char** argv) {
   add_format(list_command, list_args.format, "md, json");
   add_check(app, check_args);
   add_compare(app, compare_args);
+  add_model(app, model_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -223,6 +243,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("list")) return list(list_args, context);
   if (app.got_subcommand("compare")) return compare(compare_args, context);
   if (app.got_subcommand("explain")) return explain(explain_args, context);
+  if (app.got_subcommand("model")) return model(model_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace ridge {
 
@@ -21,6 +23,22 @@ concept Choice = requires(E value) {
 template <Choice E>
 std::string_view name(E value) {
   return choices(value).names[static_cast<size_t>(value)];
+}
+
+template <Choice E>
+std::optional<E> parse_choice(std::string_view text) {
+  const auto names = choices(E{}).names;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == text) return static_cast<E>(i);
+  }
+  return std::nullopt;
+}
+
+template <Choice E>
+std::vector<E> every_choice() {
+  std::vector<E> out;
+  for (size_t i = 0; i < choices(E{}).names.size(); ++i) out.push_back(static_cast<E>(i));
+  return out;
 }
 
 }  // namespace ridge

@@ -154,13 +154,18 @@ bool dequantise_one(BlockFormat format, const uint8_t* block, double* out) {
 
 // The mean square of an element whose d is 1, for codes and scales as fill_blocks draws them.
 //   q8_0  q of -128 to 127                 q4_0  q - 8 of -8 to 7
-//   q4_k  E[s²]·Var q + 7.5²·E[(s - m)²], s of 32 to 63, s - m a difference of two of 0 to 7
+//   q5_0  q - 16 of -16 to 15              q5_1  q - 15.5 of -15.5 to 15.5
+//   q4_k  E[s²]·Var q + 7.5²·E[(s - m)²], s of 32 to 63, s - m a difference of two of 0 to 7; q5_k
+//         the same with codes of 5 bits, their mean 15.5
 //   q6_k  E[s²]·E[(q - 32)²]
 double mean_square(BlockFormat format) {
   switch (format) {
     case BlockFormat::q8_0: return 5461.5;
     case BlockFormat::q4_0: return 21.5;
+    case BlockFormat::q5_0: return 85.5;
+    case BlockFormat::q5_1: return 85.25;
     case BlockFormat::q4_k: return 2341.5 * 21.25 + 56.25 * 10.5;
+    case BlockFormat::q5_k: return 2341.5 * 85.25 + 240.25 * 10.5;
     case BlockFormat::q6_k: return 9557.5 * 341.5;
     default: break;
   }
@@ -178,18 +183,22 @@ float put_d(uint8_t* place, float unit, bool is_signed) {
   const auto u = at<uint16_t>(place);
   const uint16_t d = to_f16(unit * static_cast<float>(49152 + (u & 32767)));
   put(place, static_cast<uint16_t>(is_signed ? d | (u & 0x8000) : d));
-  return from_f16(d);
+  return from_f16(at<uint16_t>(place));
 }
 
 template <BlockFormat format>
 void put_scales(uint8_t* block, float unit) {
-  if constexpr (format == BlockFormat::q4_k) {
-    put(block + 2, to_f16(7.5f * put_d(block, unit, false)));
+  if constexpr (format == BlockFormat::q4_k || format == BlockFormat::q5_k) {
+    constexpr float mean = format == BlockFormat::q4_k ? 7.5f : 15.5f;
+    put(block + 2, to_f16(mean * put_d(block, unit, false)));
     const uint32_t w0 = at<uint32_t>(block + 4) | 0xa0a0a0a0u;
     const auto w1 = at<uint32_t>(block + 8), w2 = at<uint32_t>(block + 12);
     put(block + 4, w0);
     put(block + 8, (w0 & 0xf8f8f8f8u) | (w1 & 0x07070707u));
     put(block + 12, (w2 & 0x7f7f7f7fu) | (w2 & 0x08080808u) << 4);
+  } else if constexpr (format == BlockFormat::q5_1) {
+    const float d = put_d(block, unit, true);
+    put(block + 2, to_f16(-15.5f * d));
   } else if constexpr (format == BlockFormat::q6_k) {
     for (uint8_t* scales : {block + 192, block + 200}) {
       const auto s = at<uint64_t>(scales);
@@ -274,7 +283,10 @@ bool can_generate(BlockFormat format) {
     case BlockFormat::bf16:
     case BlockFormat::q8_0:
     case BlockFormat::q4_0:
+    case BlockFormat::q5_0:
+    case BlockFormat::q5_1:
     case BlockFormat::q4_k:
+    case BlockFormat::q5_k:
     case BlockFormat::q6_k: return true;
     default: return false;
   }
@@ -296,8 +308,14 @@ void fill_blocks(BlockFormat format, TensorKey key, double scale, int64_t first,
       return fill_chunks<BlockFormat::q8_0, 34>(key, unit, first, count, bytes);
     case BlockFormat::q4_0:
       return fill_chunks<BlockFormat::q4_0, 18>(key, unit, first, count, bytes);
+    case BlockFormat::q5_0:
+      return fill_chunks<BlockFormat::q5_0, 22>(key, unit, first, count, bytes);
+    case BlockFormat::q5_1:
+      return fill_chunks<BlockFormat::q5_1, 24>(key, unit, first, count, bytes);
     case BlockFormat::q4_k:
       return fill_chunks<BlockFormat::q4_k, 144>(key, unit, first, count, bytes);
+    case BlockFormat::q5_k:
+      return fill_chunks<BlockFormat::q5_k, 176>(key, unit, first, count, bytes);
     default: return fill_chunks<BlockFormat::q6_k, 210>(key, unit, first, count, bytes);
   }
 }

@@ -87,19 +87,23 @@ int64_t bytes_of(BlockFormat format, int64_t elements);
 bool dequantise(BlockFormat format, const void* source, int64_t blocks, double* out);
 bool can_dequantise(BlockFormat format);
 
-// Random blocks, for f32, f16, bf16, q8_0, q4_0, q4_k and q6_k: block number `index` of a tensor
-// (row·k/block_elements + its place in the row) follows from (key, index) alone. Elements have mean
-// 0 and the standard deviation scale/√3, that of plain elements uniform in [-scale, scale); a plain
-// format is filled as random.h says. Other formats throw std::logic_error.
+// Random blocks, for f32, f16, bf16, q8_0, q4_0, q5_0, q5_1, q4_k, q5_k and q6_k: block number
+// `index` of a tensor (row·k/block_elements + its place in the row) follows from (key, index)
+// alone. Elements have mean 0 and the standard deviation scale/√3, that of plain elements uniform
+// in [-scale, scale); a plain format is filled as random.h says. Other formats throw
+// std::logic_error.
 //
 // Words of block b: h(b·W) to h(b·W + W - 1) of random.h, W = block bytes / 4 rounded up; their
 // bytes (the lowest first) are the block's, without the last ones that do not fit; then
 //   d     u the 16 bits there: f16(unit·(49152 + (u & 32767))), negative where u has its top bit
-//         (not q4_k, whose d is positive): 0.75 to 1.25 of the mean; unit: see block_unit()
+//         (not q4_k and q5_k, whose d is positive): 0.75 to 1.25 of the mean; unit: see
+//         block_unit()
 //   q4_k  w0, w1, w2 the three words of scales: the top bits of all scales are set (w0 |=
 //         0xa0a0a0a0), so that they are 32 to 63; a minimum has its scale's upper three bits (w1 =
 //         w0 & 0xf8f8f8f8 | w1 & 0x07070707, w2 = w2 & 0x7f7f7f7f | (w2 & 0x08080808) << 4); dmin =
 //         f16(7.5·d), the mean of the codes
+//   q5_k  as q4_k, with dmin = f16(15.5·d)
+//   q5_1  m = f16(-15.5·d)
 //   q6_k  bit 6 of a scale becomes the opposite of bit 7: scales of -128 to -65 and 64 to 127
 bool can_generate(BlockFormat format);
 void fill_blocks(BlockFormat format, TensorKey key, double scale, int64_t first, int64_t count,

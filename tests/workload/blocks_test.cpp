@@ -17,9 +17,9 @@ namespace {
 
 using namespace ridge;
 
-constexpr BlockFormat kGenerated[] = {BlockFormat::f32,  BlockFormat::f16,  BlockFormat::bf16,
-                                      BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q4_k,
-                                      BlockFormat::q6_k};
+constexpr BlockFormat kGenerated[] = {
+    BlockFormat::f32,  BlockFormat::f16,  BlockFormat::bf16, BlockFormat::q8_0, BlockFormat::q4_0,
+    BlockFormat::q5_0, BlockFormat::q5_1, BlockFormat::q4_k, BlockFormat::q5_k, BlockFormat::q6_k};
 
 std::vector<uint8_t> bytes_of_hex(const std::string& hex) {
   std::vector<uint8_t> out;
@@ -108,7 +108,8 @@ TEST(Blocks, AreAsLargeAsPlainElements) {
 // No block is like its neighbour, and no element place is dead.
 TEST(Blocks, DifferAndUseEveryCode) {
   for (const BlockFormat format :
-       {BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q4_k, BlockFormat::q6_k}) {
+       {BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q5_0, BlockFormat::q5_1,
+        BlockFormat::q4_k, BlockFormat::q5_k, BlockFormat::q6_k}) {
     const int64_t blocks = 512, width = block_elements(format);
     std::vector<uint8_t> bytes(static_cast<size_t>(blocks * block_bytes(format)));
     std::vector<double> values(static_cast<size_t>(blocks * width));

@@ -24,7 +24,10 @@ std::string test_name(const Decode& decode) {
 
 std::string operation(const Decode& decode) { return format_name(decode.use); }
 
-Cost cost(const Decode& decode, const Settings&) { return decode_cost(decode.use, decode.tokens); }
+Cost cost(const Decode& decode, const Settings& settings) {
+  return decode_cost(decode.use, decode.tokens,
+                     settings.micro_batch > 0 ? settings.micro_batch : kMicroBatch);
+}
 
 std::vector<TensorSpec> tensors(const Decode& decode) {
   return {{"logits",

@@ -11,6 +11,19 @@ namespace ridge {
 namespace {
 
 constexpr int64_t kMostExtent = int64_t{1} << 24;
+constexpr double kMostElements = 0x1p50;  // so that bytes and costs are exact
+
+// About as many as the model has; the exact number is of model/weights.h.
+double elements(const ModelConfig& m) {
+  const auto h = static_cast<double>(m.hidden_size), dim = static_cast<double>(m.head_dim);
+  const double heads = static_cast<double>(m.num_attention_heads) * 4;  // q, k, v and output
+  const double width =
+      static_cast<double>(m.intermediate_size) +
+      static_cast<double>(m.expert_width()) *
+          static_cast<double>(m.num_experts.value_or(0) + m.n_shared_experts.value_or(0));
+  return h * static_cast<double>(m.vocab_size) +
+         static_cast<double>(m.num_hidden_layers) * h * (heads * dim + 3 * width);
+}
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && text.front() != '-' && text.front() != '.' &&
@@ -82,6 +95,10 @@ Result<void> validate(const ModelConfig& m) {
   if (!(m.rms_norm_eps >= 0) || m.rms_norm_eps > 1) {
     return Error{
         fmt::format("{}: rms_norm_eps must lie in 0 to 1, found {}", where, m.rms_norm_eps)};
+  }
+  if (elements(m) > kMostElements) {
+    return Error{fmt::format("{}: would have {:.3g} parameters, more than {:.3g}", where,
+                             elements(m), kMostElements)};
   }
   return {};
 }
