@@ -60,7 +60,9 @@ Result<Settings> parse_settings(const Json& json, const std::string& where) {
   if (!plain || number || settings.backend.size() > 32) {
     fields.fail("backend", "must be at most 32 lower-case letters, digits and _, a letter first");
   }
-  if (settings.backend == "packed" || settings.backend == "graph") {
+  const bool ub = settings.backend.starts_with("ub") &&
+                  settings.backend.find_first_not_of("0123456789", 2) == std::string::npos;
+  if (settings.backend == "packed" || settings.backend == "graph" || ub) {
     fields.fail("backend", fmt::format("'{}' is a setting of its own", settings.backend));
   }
   if (settings.threads < 0 || settings.threads > 65536) {

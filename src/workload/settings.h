@@ -28,12 +28,12 @@ struct Settings {
   CacheMode cache = CacheMode::cold;
   Timing timing = Timing::pipelined;
   Form form = Form::plain;
-  int threads = 0;      // 0: one a physical core
-  int micro_batch = 0;  // tokens that a model computes at a time; 0: 512, as llama.cpp has it
-  bool graph = false;   // replayed from a recorded graph (CUDA graph, compiled function)
+  int threads = 0;     // 0: one a physical core
+  bool graph = false;  // replayed from a recorded graph (CUDA graph, compiled function)
   // Which of the ways that a worker has ("fused", "unfused", "flash", "math"); empty: the one that
   // the library chooses. Lower-case letters, digits and _.
   std::string backend = {};
+  int micro_batch = 0;  // tokens that a model computes at a time; 0: 512, as llama.cpp has it
 
   bool operator==(const Settings&) const = default;
 };

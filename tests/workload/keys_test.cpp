@@ -156,16 +156,19 @@ TEST(Keys, SettingsDiffer) {
         for (const int threads : {0, 1, 2}) {
           for (const bool graph : {false, true}) {
             for (const char* backend : {"", "unfused", "flash_2"}) {
-              keys.insert(settings_key({cache, timing, form, threads, graph, backend}));
+              for (const int micro_batch : {0, 1, 512}) {
+                keys.insert(
+                    settings_key({cache, timing, form, threads, graph, backend, micro_batch}));
+              }
             }
           }
         }
       }
     }
   }
-  EXPECT_EQ(keys.size(), 216u);
+  EXPECT_EQ(keys.size(), 648u);
   // What would read like another setting is no name of a backend.
-  for (const char* backend : {"packed", "graph", "1t", "Flash", "a/b", "a b"}) {
+  for (const char* backend : {"packed", "graph", "1t", "ub512", "Flash", "a/b", "a b"}) {
     Json json = Json::object();
     json.set("backend", backend);
     EXPECT_FALSE(parse_settings(json, "here")) << backend;
