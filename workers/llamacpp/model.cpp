@@ -7,7 +7,8 @@
 
 #include "log.h"
 #include "synthetic.h"
-#include "workload/files/gguf_write.h"
+#include "workload/model/gguf_metadata.h"
+#include "workload/model/weights.h"
 
 namespace ridge::llamacpp {
 
@@ -70,24 +71,8 @@ Result<void> can_run(const Workload& work, const Settings& settings) {
     return Error{fmt::format("llama.cpp runs {} without its window of {} tokens", m.name,
                              *m.sliding_window)};
   }
-  if (m.is_moe()) {
-    const bool deepseek = m.model_type == ModelConfig::Type::deepseek;
-    if (m.model_type != ModelConfig::Type::mixtral && !deepseek) {
-      return Error{"of mixtures of experts mixtral and deepseek can be made here"};
-    }
-    if (m.norm_topk_prob == deepseek) {
-      return Error{fmt::format("llama.cpp {} the weights of {}'s experts",
-                               deepseek ? "does not norm" : "norms", m.name)};
-    }
-    if (!deepseek && m.first_k_dense_replace.value_or(0) > 0) {
-      return Error{"llama.cpp has no dense layers in mixtral"};
-    }
-  }
-  std::vector<GgufTensor> tensors;
-  for (const WeightTensor& weight : weights_of(m, use.format)) tensors.push_back(weight.tensor);
-  if (auto layout = lay_out_gguf(metadata_of(m, use.format), std::move(tensors)); !layout) {
-    return Error{fmt::format("no GGUF file can hold it: {}", layout.error().message)};
-  }
+  if (auto fits = storable(m, use.format); !fits) return fits;
+  if (auto metadata = gguf_metadata(m, use.format); !metadata) return metadata.error();
   return {};
 }
 
