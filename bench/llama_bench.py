@@ -60,7 +60,7 @@ def parse_test(text):
     if not found:
         sys.exit(f"a test is pp512, tg128 or pp512@4096, not {text}")
     kind, tokens, depth = found.groups()
-    return {"kind": "prefill" if kind == "pp" else "decode", "tokens": int(tokens), "depth": int(depth or 0)}
+    return {"kind": "prefill" if kind == "pp" else "decode", "tokens": int(tokens), "depth": int(depth or 0), "batch": 1}
 
 
 def main():

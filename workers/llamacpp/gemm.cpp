@@ -58,7 +58,7 @@ Result<Plan> plan_gemm(const Gemm& gemm, const Settings& settings, const Place& 
   Plan plan{.kernel = fmt::format("mul_mat {} x f32", ggml_type_name(weights))};
   if (blocks) {
     plan.notes.push_back(
-        fmt::format("the product rounds A to {}", activations_of(*blocks, place)));
+        fmt::format("the product rounds A to {}", activations_of(blocks.value(), place)));
   } else if (weights != GGML_TYPE_F32) {
     plan.notes.push_back(
         fmt::format("A and C are f32 in memory, as activations are in ggml; the product rounds A "

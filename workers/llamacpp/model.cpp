@@ -14,7 +14,8 @@ namespace ridge::llamacpp {
 
 std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& place, uint64_t seed,
                                           int threads) {
-  Key key{.place = place.id};
+  Key key;
+  key.place = place.id;
   if (use.file) {
     key.path = use.file->path;
   } else {
