@@ -88,6 +88,14 @@ struct ModelArgs {
   uint64_t seed = 1;
 };
 
+struct FitArgs {
+  std::string model;
+  std::vector<std::string> formats, contexts, memories;  // empty: all, the usual, this machine's
+  std::vector<std::string> kvs = {"f16"};
+  int64_t batch = 1, micro_batch = 512;
+  std::string format = "md";
+};
+
 struct ExplainArgs {
   std::vector<std::string> runs;  // files and folders
   std::string format = "md";
@@ -101,6 +109,7 @@ int info(const InfoArgs& args, const Context& context);
 int compare(const CompareArgs& args, const Context& context);
 int show(const ShowArgs& args, const Context& context);
 int explain(const ExplainArgs& args, const Context& context);
+int fit(const FitArgs& args, const Context& context);
 int model(const ModelArgs& args, const Context& context);
 std::string model_formats();  // "f32, f16, …"
 

@@ -176,6 +176,36 @@ void add_model(CLI::App& app, ModelArgs& args) {
   command->add_flag("--json", args.json, "print JSON");
 }
 
+void add_fit(CLI::App& app, FitArgs& args) {
+  CLI::App* command = app.add_subcommand(
+      "fit", "does a model fit? weights, KV cache and working buffers, as llama.cpp holds them");
+  command->add_option("MODEL", args.model, "as for `ridge model`")->required();
+  command
+      ->add_option(
+          "--memory", args.memories,
+          "to fit into, such as 24GiB; comma or repeat; default: this host's and its GPUs'")
+      ->delimiter(',');
+  command
+      ->add_option(
+          "--formats", args.formats,
+          "of the weights; comma or repeat; default: the file's, or all: " + model_formats())
+      ->delimiter(',');
+  command
+      ->add_option("--context", args.contexts,
+                   "tokens of each sequence, such as 4096, 32k or max; comma or repeat")
+      ->delimiter(',');
+  command->add_option("--kv", args.kvs, "keys and values in f16, f32, bf16, q8_0; comma or repeat")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--batch", args.batch, "sequences")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
+      ->capture_default_str();
+  command->add_option("--micro-batch", args.micro_batch, "tokens computed at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  add_format(command, args.format, "md, json");
+}
+
 // Where a caller closed one of the three, the next file opened would take its number, and results
 // would go into a run file. What takes it here can be neither read nor written in the wrong way.
 void keep_standard_descriptors() {
@@ -205,6 +235,7 @@ int dispatch(int argc, char** argv) {
   ShowArgs show_args;
   ExplainArgs explain_args;
   ModelArgs model_args;
+  FitArgs fit_args;
   add_run(app, run_args);
   CLI::App* info_command = app.add_subcommand("info", "what is this machine?");
   add_format(info_command, info_args.format, "md, json");
@@ -215,6 +246,7 @@ int dispatch(int argc, char** argv) {
   add_check(app, check_args);
   add_compare(app, compare_args);
   add_model(app, model_args);
+  add_fit(app, fit_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
   show_command->add_option("FILE", show_args.files, "run files")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
@@ -244,6 +276,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("compare")) return compare(compare_args, context);
   if (app.got_subcommand("explain")) return explain(explain_args, context);
   if (app.got_subcommand("model")) return model(model_args, context);
+  if (app.got_subcommand("fit")) return fit(fit_args, context);
   if (app.got_subcommand("check")) return check(check_args, context);
   return show(show_args, context);
 }

@@ -16,7 +16,7 @@ except ImportError:
 warnings.simplefilter("ignore", DeprecationWarning)  # RefResolver: old versions have nothing else
 SCHEMAS = {path.name: json.loads(path.read_text())
            for path in sorted((SOURCE / "schema").glob("*.schema.json"))}
-NAMES = {"row", "run", "protocol", "suite", "machine", "chips", "links", "explanation"}
+NAMES = {"row", "run", "protocol", "suite", "machine", "chips", "links", "explanation", "fit"}
 
 
 def validator(name, part=""):
@@ -45,6 +45,18 @@ class Schemas(RidgeTest):
         for name, schema in SCHEMAS.items():
             jsonschema.Draft202012Validator.check_schema(schema)
             self.assertEqual(schema["$id"], name)
+
+    def test_a_fit(self):
+        shown = self.ridge("fit", "tiny-moe", "--memory", "1MiB,24GiB", "--kv", "f16,q8_0",
+                           "--context", "1k,max", "-o", "json")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        fit = json.loads(shown.stdout)
+        self.valid(fit, "fit")
+        self.assertEqual(len(fit["rows"]), 7 * 2 * 2)
+        for change in ("total_bytes", "fits"):
+            broken = copy.deepcopy(fit)
+            del broken["rows"][0][change]
+            self.invalid(broken, "fit")
 
     def test_a_run_file_and_its_samples(self):
         stream = '{"kind": "stream", "op": ["read", "write", "copy", "triad"], "bytes": 65536}'

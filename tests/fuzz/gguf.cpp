@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "workload/files/gguf_write.h"
+#include "workload/model/gguf_metadata.h"
 
 using namespace ridge;
 using fuzz::require;
@@ -48,6 +49,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     total += tensor.bytes;
   }
   require(total <= size, "tensors share no bytes");
+
+  if (const auto model = model_of_gguf(*gguf, "x.gguf"); model) {
+    const ModelFile& file = model->file;
+    require(validate(model->model).ok(), "a model is one that may be");
+    require(
+        file.matrix_bytes + file.embedding_bytes + file.expert_bytes == static_cast<int64_t>(total),
+        "each tensor's bytes count once");
+  }
 
   const auto layout = lay_out_gguf(gguf->metadata, gguf->tensors);
   require(layout.ok(), "what was read can be laid out", layout ? "" : layout.error().message);

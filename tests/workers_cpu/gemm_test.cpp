@@ -68,6 +68,16 @@ TEST_F(CpuGemm, OtherOutputIsRightOrRefused) {
   }
 }
 
+TEST_F(CpuGemm, QuantisedWeightsAreRefusedByName) {
+  for (const auto weights : {WeightFormat::q4_g64, WeightFormat::q8_0, WeightFormat::q4_0,
+                             WeightFormat::q4_k, WeightFormat::q6_k}) {
+    const auto why =
+        refusal(Gemm{.layout = Gemm::Layout::nt, .weights = weights, .m = 1, .n = 8, .k = 256});
+    ASSERT_TRUE(why);
+    EXPECT_NE(why->find(name(weights)), std::string::npos) << *why;
+  }
+}
+
 TEST_F(CpuGemm, PackedWeightsAreSaid) {
   const Gemm gemm{.dtype = DType::f32, .m = 256, .n = 256, .k = 256};
   const auto plain = client_->prepare({.work = gemm, .device = "0"}, kDeadline);

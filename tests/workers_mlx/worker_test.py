@@ -74,6 +74,7 @@ class Mlx(unittest.TestCase):
             ({**gemm, "dtype": "bf16", "output": "f32"}, {}, "dtype of their operands"),
             ({**gemm, "dtype": "bf16", "m": 8192, "n": 8192, "k": 8192}, {}, "would take about 275 s"),
             ({**gemm, "dtype": "bf16", "layout": "nt", "weights": "q4_g64"}, {}, "adds bf16 products"),
+            ({**gemm, "layout": "nt", "weights": "q4_0"}, {}, "no product with q4_0 weights"),
             ({**gemm, "dtype": "bf16"}, {"threads": 4096}, "physical core"),
             (gemm, {"form": "packed"}, "no packed"),
             (gemm, {"backend": "cublas"}, "no backend 'cublas'"),

@@ -62,6 +62,7 @@ class Conformance(TorchTest):
         self.assertIn("no backend 'flash'", self.refusal(GEMM, backend="flash"))
         self.assertIn("no tf32", self.refusal({**ATTENTION, "dtype": "tf32"}))
         self.assertIn("CUDA only", self.refusal(GEMM, graph=True))
+        self.assertIn("q4_0 weights", self.refusal({**GEMM, "layout": "nt", "weights": "q4_0"}))
         self.assertIn("physical core", self.refusal(GEMM, threads=4096))
         self.assertIn("gives no f32 from bf16",
                       self.refusal({**GEMM, "dtype": "bf16", "output": "f32"}))

@@ -38,7 +38,8 @@ Json vectors() {
 
 TEST(Blocks, MeanWhatPythonSays) {
   std::set<std::string> seen;
-  for (const Json& vector : vectors().as_array()) {
+  const Json all = vectors();
+  for (const Json& vector : all.as_array()) {
     const std::string& text = vector.find("format")->as_string();
     const auto format = parse_block_format(text);
     ASSERT_TRUE(format) << text;
@@ -58,7 +59,8 @@ TEST(Blocks, MeanWhatPythonSays) {
 
 TEST(Blocks, AreGeneratedAsPythonSays) {
   int count = 0;
-  for (const Json& vector : vectors().as_array()) {
+  const Json all = vectors();
+  for (const Json& vector : all.as_array()) {
     const Json* key = vector.find("key");
     if (!key) continue;
     const BlockFormat format = *parse_block_format(vector.find("format")->as_string());

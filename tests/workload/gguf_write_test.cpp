@@ -192,7 +192,7 @@ TEST(GgufWrite, AWriteThatFailsLeavesTheOldFile) {
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{4096, before.rlim_max};
+  const rlimit small{1024, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto written = write_gguf(path, {}, three(), pattern);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);

@@ -147,7 +147,7 @@ TEST(Models, HaveWeightsThatKeepWhatPassesAsLargeAsItWas) {
 std::string config(const std::string& members) {
   return R"({"architectures": ["X"], "num_hidden_layers": 2, "hidden_size": 64, "vocab_size": 100,
              "num_attention_heads": 4, "intermediate_size": 96, "max_position_embeddings": 512,
-             "hidden_act": "silu", "torch_dtype": "bfloat16", )" +
+             "torch_dtype": "bfloat16", )" +
          members + "}";
 }
 Result<ModelConfig> of_config(const std::string& members) {
@@ -156,7 +156,9 @@ Result<ModelConfig> of_config(const std::string& members) {
 
 TEST(Models, ComeFromConfigsOfHuggingFace) {
   const ModelConfig llama =
-      of_config(R"("model_type": "llama", "rms_norm_eps": 1e-05, "rope_theta": 5e5)").value();
+      of_config(
+          R"("model_type": "llama", "rms_norm_eps": 1e-05, "rope_theta": 5e5, "hidden_act": "silu")")
+          .value();
   EXPECT_EQ(llama.name, "my-model");
   EXPECT_EQ(llama.num_key_value_heads, 4);
   EXPECT_EQ(llama.head_dim, 16);
@@ -212,6 +214,15 @@ TEST(Models, TooLargeToCountAreRefused) {
   ModelConfig m = known("mixtral-8x7b");
   m.num_experts = m.hidden_size = m.intermediate_size = 1 << 24;
   EXPECT_NE(validate(m).error().message.find("parameters"), std::string::npos);
+}
+
+TEST(Models, InTheCacheOfHuggingFaceAreNamedAsTheyAreThere) {
+  Folder folder;
+  const std::string snapshot = folder / "models--Qwen--Qwen3-0.6B/snapshots/c1899de2";
+  std::filesystem::create_directories(snapshot);
+  std::ofstream(snapshot + "/config.json") << config(R"("model_type": "qwen3")");
+  EXPECT_EQ(find_model(snapshot, MODEL_DATA)->model.name, "qwen3-0.6b");
+  EXPECT_EQ(find_model(snapshot + "/", MODEL_DATA)->model.name, "qwen3-0.6b");
 }
 
 // A folder with weights whose shapes are other ones is none of this model.
@@ -288,7 +299,7 @@ TEST_F(OfGguf, OtherTensorsAndKeysAreNamedAndCounted) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->file.matrix_bytes, before + 3 * 1024);
   EXPECT_EQ(found->beyond,
-            (std::vector<std::string>{"RoPE scaled (yarn)", "attn_q.bias (3 of them)"}));
+            (std::vector<std::string>{"RoPE scaled: 'yarn'", "'attn_q.bias' (3 of them)"}));
 }
 TEST_F(OfGguf, NumbersAreTakenAsArraysToo) {
   set("llama.attention.head_count_kv", std::vector<int32_t>{2, 2, 2});

@@ -142,6 +142,9 @@ TEST(Safetensors, WhatCannotBeSaysWhatAndWhere) {
     ASSERT_FALSE(read.ok());
     EXPECT_NE(read.error().message.find("a header of"), std::string::npos);
   }
+  std::string many = "{\"a\":[0";
+  for (int i = 0; i < 4'000'001; ++i) many += ",0";
+  EXPECT_NE(parse(many + "]}", 0).error().message.find("4000000 values"), std::string::npos);
   const std::string deep = "{\"a\":" + std::string(5000, '[');
   EXPECT_NE(parse(deep, 0).error().message.find("nested deeper"), std::string::npos);
 }

@@ -86,6 +86,7 @@ class Reader {
         take(count, least, what);  // the error
         return out;
       }
+      out.reserve(count);
       for (uint64_t i = 0; i < count && ok(); ++i) out.push_back(value<T>(what));
     } else if (const auto bytes = take(count, sizeof(T), what); !bytes.empty()) {
       out.resize(count);

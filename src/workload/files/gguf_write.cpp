@@ -21,15 +21,18 @@ constexpr uint64_t kChunk = 8 << 20;
 
 class Header {
  public:
+  void raw(const void* data, size_t size) {
+    const size_t at = bytes_.size();
+    bytes_.resize(at + size);
+    if (size > 0) std::memcpy(bytes_.data() + at, data, size);
+  }
   template <class T>
   void number(T value) {
-    const auto* first = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), first, first + sizeof(T));
+    raw(&value, sizeof value);
   }
   void text(std::string_view text) {
     number<uint64_t>(text.size());
-    const auto* first = reinterpret_cast<const std::byte*>(text.data());
-    bytes_.insert(bytes_.end(), first, first + text.size());
+    raw(text.data(), text.size());
   }
 
   void put(const std::string& value) { text(value); }
@@ -137,7 +140,7 @@ Result<void> write_tensors(const PartFile& file, const std::vector<GgufTensor>& 
 
 Result<GgufLayout> lay_out_gguf(const GgufMetadata& metadata, std::vector<GgufTensor> tensors) {
   Header header;
-  for (const char c : gguf::kMagic) header.number(c);
+  header.raw(gguf::kMagic, sizeof gguf::kMagic);
   header.number<uint32_t>(3);
   header.number<uint64_t>(tensors.size());
   header.number<uint64_t>(metadata.size());

@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint64_t kLength = 8;  // of the number before the header: its length
 constexpr const char* kCutShort = "the file is cut short: get it again";
+constexpr int64_t kMostCommas = 4'000'000;  // of a header: each may cost 100 B; a tensor has 4
 constexpr const char* kOneFile = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::string_view kIndexEnding = ".index.json";
@@ -246,6 +247,9 @@ Result<Safetensors> parse_safetensors(std::span<const std::byte> file) {
   const std::string_view header(reinterpret_cast<const char*>(file.data()) + kLength, length);
   if (!header.starts_with('{'))
     return fault("the header does not begin with '{': it is no such file");
+  if (std::count(header.begin(), header.end(), ',') > kMostCommas) {
+    return fault(fmt::format("the header has more than {} values", kMostCommas));
+  }
   const auto json = Json::parse(header, Json::Repeated::refuse);
   if (!json) return fault("the header: " + json.error().message);
   const uint64_t data_offset = kLength + length, data = file.size() - data_offset;

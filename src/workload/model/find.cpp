@@ -29,12 +29,21 @@ Result<Json> read_json(const std::string& path) {
   return json;
 }
 
+// The folder's name, or in Hugging Face's cache (models--Qwen--Qwen3-0.6B/snapshots/COMMIT) the
+// model's.
+std::string folder_name(const std::string& config) {
+  const fs::path folder = fs::absolute(config).lexically_normal().parent_path();
+  if (folder.parent_path().filename() != "snapshots") return folder.filename().string();
+  const std::string name = folder.parent_path().parent_path().filename().string();
+  const size_t dashes = name.rfind("--");
+  return dashes == std::string::npos ? name : name.substr(dashes + 2);
+}
+
 Result<FoundModel> of_json(const std::string& path) {
   auto json = read_json(path);
   if (!json) return json.error();
   if (is_huggingface_config(*json)) {
-    auto model =
-        parse_huggingface(*json, fs::absolute(path).parent_path().filename().string(), path);
+    auto model = parse_huggingface(*json, folder_name(path), path);
     if (!model) return model.error();
     return FoundModel{.model = *std::move(model)};
   }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "workload/files/gguf_write.h"
+#include "workload/files/in_quotes.h"
 #include "workload/model/weights.h"
 
 namespace ridge {
@@ -170,7 +171,7 @@ std::vector<std::string> beyond_config(const Gguf& gguf, const ModelConfig& m,
   std::vector<std::string> out;
   Keys keys(gguf, arch);
   const std::string scaling = keys.text("rope.scaling.type");
-  if (!scaling.empty() && scaling != "none") out.push_back("RoPE scaled (" + scaling + ")");
+  if (!scaling.empty() && scaling != "none") out.push_back("RoPE scaled: " + in_quotes(scaling));
   if (keys.integer("rope.dimension_count").value_or(m.head_dim) != m.head_dim) {
     out.emplace_back("RoPE of a part of each head");
   }
@@ -201,11 +202,11 @@ Result<void> count_tensors(const Gguf& gguf, GgufModel& out) {
                                              : out.file.matrix_bytes) += bytes;
     index.erase(at);
   }
-  std::map<std::string, int> others;  // "attn_q.bias", how many
+  std::map<std::string, int> others;  // "'attn_q.bias'", how many
   for (const auto& [name, tensor] : index) {
     out.file.matrix_bytes += static_cast<int64_t>(tensor->bytes);
     const size_t layer = name.starts_with("blk.") ? name.find('.', 4) : std::string_view::npos;
-    ++others[std::string(layer == std::string_view::npos ? name : name.substr(layer + 1))];
+    ++others[in_quotes(layer == std::string_view::npos ? name : name.substr(layer + 1))];
   }
   for (const auto& [name, count] : others) {
     out.beyond.push_back(count == 1 ? name : fmt::format("{} ({} of them)", name, count));
@@ -320,7 +321,7 @@ Result<GgufModel> model_of_gguf(const Gguf& gguf, const std::string& path) {
   if (!arch) return Error{fmt::format("{}: general.architecture is missing", path)};
   if (std::find(std::begin(kArchitectures), std::end(kArchitectures), *arch) ==
       std::end(kArchitectures)) {
-    return Error{fmt::format("{}: its architecture is '{}' (known: {})", path, *arch,
+    return Error{fmt::format("{}: its architecture is {} (known: {})", path, in_quotes(*arch),
                              fmt::join(kArchitectures, ", "))};
   }
   if (gguf.integer("split.count").value_or(1) > 1) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "workload/files/in_quotes.h"
 #include "workload/files/safetensors.h"
 #include "workload/model/gguf_metadata.h"
 #include "workload/model/weights.h"
@@ -102,7 +103,8 @@ Result<ModelConfig> parse_huggingface(const Json& json, const std::string& name,
   }
   if (!found) {
     if (auto done = fields.done(Fields::Unknown::allow); !done) return done.error();
-    return Error{fmt::format("{}: its model_type is '{}' (known: {})", where, type, known)};
+    return Error{
+        fmt::format("{}: its model_type is {} (known: {})", where, in_quotes(type), known)};
   }
   const bool is_folder = name.empty() || name == "." || name == "/";
   m.name = as_model_name(is_folder ? path : name);

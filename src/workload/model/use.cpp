@@ -4,6 +4,8 @@
 
 #include <cctype>
 
+#include "workload/model/weights.h"
+
 namespace ridge {
 
 Result<void> validate(const ModelUse& use, int64_t tokens, std::string_view kind) {
@@ -17,7 +19,9 @@ Result<void> validate(const ModelUse& use, int64_t tokens, std::string_view kind
   if (auto valid = bounded("tokens", tokens, 1, 1 << 24); !valid) return valid;
   if (auto valid = bounded("batch", use.batch, 1, 1 << 16); !valid) return valid;
   if (auto valid = bounded("depth", use.depth, 0, 1 << 24); !valid) return valid;
-  if (use.file) {
+  if (!use.file) {
+    if (auto can = storable(use.model, use.format); !can) return can.error().in(std::string(kind));
+  } else {
     for (const int64_t bytes :
          {use.file->matrix_bytes, use.file->embedding_bytes, use.file->expert_bytes}) {
       if (bytes < 0) return Error{fmt::format("{}: bytes of a file are negative", kind)};
