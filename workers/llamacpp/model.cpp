@@ -37,8 +37,8 @@ std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& plac
   const std::string path = use.file ? use.file->path : loaded->file->path();
   loaded->model.reset(llama_model_load_from_file(path.c_str(), params));
   if (!loaded->model) {
-    throw std::runtime_error(fmt::format("llama.cpp cannot load {}: {}",
-                                         use.file ? path : use.model.name, first_error(take_log())));
+    throw std::runtime_error(fmt::format(
+        "llama.cpp cannot load {}: {}", use.file ? path : use.model.name, first_error(take_log())));
   }
   char about[128] = "";
   llama_model_desc(loaded->model.get(), about, sizeof about);
