@@ -197,6 +197,7 @@ void add_round_facts(const std::vector<KeptRound>& rounds, Row& row) {
     row.check.elements += o.check.elements;
     row.check.worst = std::max(row.check.worst, o.check.worst);
     if (row.check.verdict == CheckOutcome::Verdict::not_run) row.check.verdict = o.check.verdict;
+    if (row.check.against.empty()) row.check.against = o.check.against;
   }
   const RoundOutcome& first = rounds.front().outcome;
   row.time.warmup_s = warmup_s / static_cast<double>(rounds.size());

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "store/row.h"
 #include "worker/client.h"
@@ -16,12 +18,35 @@ struct CheckRequest {
   double deadline_s = 60;
 };
 
+// Elements of an output and what the worker says they are.
+struct Readings {
+  std::vector<int64_t> elements;
+  std::vector<double> values;
+};
+
+struct Checked {
+  std::optional<double> run_ns;  // of the one run, if there was one
+  // Logits of a model that float64 cannot judge, as it is too large: finite, and not all the same.
+  std::optional<Readings> unjudged;
+};
+
 // Reads outputs from the worker and compares them with the float64 reference, whose inputs are
 // recomputed from the generator. A wrong f32 answer whose error is that of TF32 or bf16 products is
-// said to be that. Adds to `outcome`; once wrong it stays wrong. The returned value
-// is how long the one run took (ns), if there was one. An Error is the worker's, not a wrong
-// answer.
-Result<std::optional<double>> check_outputs(Client& client, const Workload& work,
-                                            const CheckRequest& request, CheckOutcome& outcome);
+// said to be that. Adds to `outcome`; once wrong it stays wrong. An Error is the worker's, not a
+// wrong answer.
+Result<Checked> check_outputs(Client& client, const Workload& work, const CheckRequest& request,
+                              CheckOutcome& outcome);
+
+// Compares logits that were `read` with those of the work's twin (workload/model/twin.h), which the
+// worker prepares on the same device, runs once on the same inputs, and releases.
+struct TwinRequest {
+  Workload work;
+  Settings settings;
+  std::string device;
+  InputSource inputs;
+  double deadline_s = 60;
+};
+Result<void> check_by_twin(Client& client, const TwinRequest& request, const Readings& read,
+                           CheckOutcome& outcome);
 
 }  // namespace ridge

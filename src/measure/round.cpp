@@ -12,6 +12,7 @@
 #include "measure/check.h"
 #include "measure/watch.h"
 #include "stats/quantile.h"
+#include "workload/model/twin.h"
 
 namespace ridge {
 namespace {
@@ -31,11 +32,11 @@ constexpr double kFetchBytePerNs = 2;  // and operands that `hot` had in a cache
 constexpr double kCheapFillBytes = 2.5e8;  // up to here every row is tried, beyond on suspicion
 constexpr int kFreshTries = 40;            // a busy machine lets one of them through …
 constexpr double kFreshTriesNs = 6e9;      // … in this time …
-constexpr double kFreshPauseS = 0.06;      // … which they are spread over: a stall may take seconds
-constexpr double kTimeSliceNs = 1e7;       // more for each op where others were at work
-constexpr int kFewTries = 5;               // whatever the time
-constexpr int kTimingTries = 3;            // of a round whose samples do not add up
-constexpr double kAllocPatience = 600;     // s
+constexpr double kFreshPauseS = 0.06;   // … which they are spread over: a stall may take seconds
+constexpr double kTimeSliceNs = 1e7;    // more for each op where others were at work
+constexpr int kFewTries = 5;            // whatever the time
+constexpr int kTimingTries = 3;         // of a round whose samples do not add up
+constexpr double kAllocPatience = 600;  // s
 constexpr uint64_t kFreshSalt = uint64_t{1} << 62;
 
 double now_ns() {
@@ -45,12 +46,17 @@ double now_ns() {
 }
 
 // A worker may be a hundred times slower than a good one before it counts as hanging.
-double patience(const PlannedRow& row, const Effort& effort) {
-  const Cost c = cost(row.work, row.settings);
+double patience(const PlannedRow& row, const Workload& work, const Effort& effort) {
+  const Cost c = cost(work, row.settings);
   const double bytes = std::max(c.footprint, 2.0 * static_cast<double>(row.cache_bytes));
   // Taking all of a large machine's memory is one op, and silent.
-  const double alone = std::holds_alternative<Alloc>(row.work) ? kAllocPatience : 0;
+  const double alone = std::holds_alternative<Alloc>(work) ? kAllocPatience : 0;
   return effort.deadline_s + c.model_flops / 1e9 + bytes / 1e8 + alone;
+}
+
+int64_t tokens_of(const Workload& work) {
+  const auto* prefill = std::get_if<Prefill>(&work);
+  return prefill ? prefill->tokens : std::get<Decode>(work).tokens;
 }
 
 // Empty: its result is no tensor.
@@ -69,7 +75,7 @@ class Round {
         row_(row),
         effort_(effort),
         request_(request),
-        patience_s_(patience(row, effort)) {}
+        patience_s_(patience(row, row.work, effort)) {}
 
   RoundOutcome measure() {
     if (prepare() && check_before() && calibrate() && time_and_believe() && check_after() &&
@@ -79,6 +85,8 @@ class Round {
     if (held_ && client_.alive()) {
       (void)client_.release(out_.prepared.handle, patience_s_);
     }
+    // One model at a time: two may not fit.
+    if (out_.status == Status::ok && timed_logits_ && request_.check_twin) check_by_twin();
     return std::move(out_);
   }
 
@@ -117,16 +125,58 @@ class Round {
                        .want = want,
                        .run = run,
                        .deadline_s = patience_s_};
-    auto run_ns = check_outputs(client_, row_.work, check, out_.check);
-    if (!take(run_ns)) return false;
-    if (*run_ns) out_.first_call_ns = **run_ns;
+    auto checked = check_outputs(client_, row_.work, check, out_.check);
+    if (!take(checked)) return false;
+    if (checked->run_ns) out_.first_call_ns = checked->run_ns;
+    unjudged_ = std::move(checked->unjudged);
     if (out_.check.verdict != CheckOutcome::Verdict::wrong) return true;
     fail(Status::incorrect, out_.check.detail);
     return false;
   }
 
   bool check_before() {
-    return !request_.check_first || check_one(0, 256, true, request_.salt * 2 + 1);
+    if (!request_.check_first) return true;
+    if (!check_one(0, 256, true, request_.salt * 2 + 1)) return false;
+    first_logits_ = std::move(unjudged_);
+    return true;
+  }
+
+  // Other tokens make other logits. (Of a few tokens the inputs may be the same by chance.)
+  bool logits_are_new() {
+    if (!first_logits_ || model_use(row_.work)->depth + tokens_of(row_.work) < 4) return true;
+    auto now = client_.check(
+        {.handle = out_.prepared.handle, .tensor = "logits", .elements = first_logits_->elements},
+        patience_s_);
+    if (!take(now)) return false;
+    if (now->values != first_logits_->values) return true;
+    out_.check.verdict = CheckOutcome::Verdict::wrong;
+    out_.check.detail =
+        fmt::format("logits are the same for other tokens: logits[{}] is {:.9g} for both",
+                    first_logits_->elements[0], first_logits_->values[0]);
+    fail(Status::incorrect, out_.check.detail);
+    return false;
+  }
+
+  void check_by_twin() {
+    const double began = now_ns();
+    const double patience_s = patience(row_, *twin(row_.work), effort_);
+    auto done = ridge::check_by_twin(client_,
+                                     {.work = row_.work,
+                                      .settings = row_.settings,
+                                      .device = row_.device,
+                                      .inputs = {effort_.seed, request_.salt * 2, 0},
+                                      .deadline_s = patience_s},
+                                     *timed_logits_, out_.check);
+    out_.twin_s = (now_ns() - began) * 1e-9;
+    if (!done) {
+      fail(Status::failed, fmt::format("its answers could not be checked by {}: {}",
+                                       twin_in_words(row_.work), done.error().message));
+    } else if (out_.check.verdict == CheckOutcome::Verdict::wrong) {
+      fail(Status::incorrect, out_.check.detail);
+    } else {
+      out_.notes.push_back(
+          fmt::format("checked against {}, not against float64", out_.check.against));
+    }
   }
 
   // How many ops make a sample long enough for the clock.
@@ -287,13 +337,15 @@ class Round {
         copies.insert(static_cast<int64_t>(random_uniform(key, i) * static_cast<double>(touched)));
       }
     }
-    const int64_t want = copies.size() > 4 ? 4 : 64;
+    const int64_t want = model_use(row_.work) ? 256 : copies.size() > 4 ? 4 : 64;
     const double asked = now_ns();
     for (const int64_t copy : copies) {
       if (!check_one(copy, want, false, request_.salt * 2)) return false;
-      if (copy == 0) first_read_ns_ = now_ns() - asked;
+      if (copy != 0) continue;
+      first_read_ns_ = now_ns() - asked;
+      timed_logits_ = std::move(unjudged_);
     }
-    return true;
+    return logits_are_new();
   }
 
   struct CheckOfOne {
@@ -399,6 +451,8 @@ class Round {
   std::vector<double> host_ns_;  // per op, as out_.ns, whichever clock that follows
   size_t device_samples_ = 0;
   double first_read_ns_ = 0;
+  // Logits that float64 cannot judge: read last, of the first check, and of what was timed.
+  std::optional<Readings> unjudged_, first_logits_, timed_logits_;
   RoundOutcome out_;
 };
 

@@ -16,6 +16,7 @@ namespace ridge {
 struct RoundRequest {
   uint64_t salt = 1;           // fresh for every round
   bool check_first = true;     // before anything is timed; the answers after timing always are
+  bool check_twin = true;      // after timing, where float64 cannot judge a model's logits
   int64_t ops_per_sample = 0;  // 0: find out
   double seconds = 1;          // of timing, warm-up included
   bool to_the_end = false;     // of those seconds, however good the samples are
@@ -44,9 +45,10 @@ struct RoundOutcome {
   std::vector<Value> values;  // results that are no time, as the worker told them
   double timed_s = 0;         // of our wall time, between `started` and the reply
   double fill_s = 0;          // in which inputs were made
+  double twin_s = 0;          // that the check by the twin took
 };
 
-// prepare, check, calibrate, time, check again, release.
+// prepare, check, calibrate, time, check again, release; then the twin, if there is need of one.
 RoundOutcome measure_round(Client& client, const PlannedRow& row, const Effort& effort,
                            const RoundRequest& request);
 

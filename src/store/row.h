@@ -43,13 +43,15 @@ struct Rate {
   RateUnit unit = RateUnit::flop_per_s;
 };
 
-// How the answers compared with the float64 reference.
+// How the answers compared with the float64 reference; those of a model too large for it with other
+// work that must give the same.
 struct CheckOutcome {
   enum class Verdict { passed, wrong, not_run };
   Verdict verdict = Verdict::not_run;
   int64_t elements = 0;  // compared, before and after timing
   double worst = 0;      // largest |error| / tolerance; integers: largest |error|
   std::string detail;    // of the first mismatch
+  std::string against;   // "prefill of 513 tokens"; empty: float64
 };
 std::string_view name(CheckOutcome::Verdict verdict);
 

@@ -109,6 +109,7 @@ Json to_json(const Row& row) {
   check.set("status", name(row.check.verdict)).set("elements", row.check.elements);
   check.set("worst_error_over_tolerance", row.check.worst);
   if (!row.check.detail.empty()) check.set("detail", row.check.detail);
+  if (!row.check.against.empty()) check.set("against", row.check.against);
   Json telemetry = Json::object();
   telemetry_fields(row.telemetry,
                    [&](std::string_view key, const auto& v) { telemetry.set(key, as_json(v)); });
@@ -176,7 +177,8 @@ Result<Row> parse_row(const Json& json, const std::string& where) {
   read_name(check_members, "status", row.check.verdict, parse_verdict);
   check_members.optional("elements", row.check.elements)
       .optional("worst_error_over_tolerance", row.check.worst)
-      .optional("detail", row.check.detail);
+      .optional("detail", row.check.detail)
+      .optional("against", row.check.against);
   Fields told(*telemetry, where + ": telemetry");
   telemetry_fields(row.telemetry, [&](std::string_view key, auto& v) { told.optional(key, v); });
   told.optional("energy_from", row.telemetry.energy_from);

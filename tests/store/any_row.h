@@ -98,7 +98,7 @@ inline ridge::Row any_row() {
   row.time.warmup_s = any_number();
   row.check = {*rc::gen::element(CheckOutcome::Verdict::passed, CheckOutcome::Verdict::wrong,
                                  CheckOutcome::Verdict::not_run),
-               *rc::gen::arbitrary<int64_t>(), any_number(), any_text()};
+               *rc::gen::arbitrary<int64_t>(), any_number(), any_text(), any_text()};
   for (const FlagText& text : flag_texts()) {
     if (*rc::gen::inRange(0, 4) == 0) row.add(text.flag);
   }

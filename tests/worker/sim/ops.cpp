@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "model_faults.h"
 #include "sim.h"
 #include "worker/sdk/host_op.h"
 
@@ -219,6 +220,75 @@ class StreamOp : public SimOp {
   Stream stream_;
 };
 
+// A model by the reference itself, rounded, with the fault that the mode names: "model-lost"; only
+// one by one: "decode-lost". Its weights follow from the seed, whatever file is asked for.
+class ModelOp : public SimOp {
+ public:
+  ModelOp(const sdk::Task& task, sdk::Arena& arena, const Mode& mode, const State& state)
+      : SimOp(task, arena, mode, state),
+        use_(*model_use(task.work)),
+        decodes_(std::holds_alternative<Decode>(task.work)) {
+    const auto* prefill = std::get_if<Prefill>(&task.work);
+    tokens_ = prefill ? prefill->tokens : std::get<Decode>(task.work).tokens;
+    all_ = prefill && prefill->logits == Prefill::Logits::all;
+    use_.file.reset();
+  }
+
+  void fill(const InputSource& inputs) override {
+    SimOp::fill(inputs);
+    inputs_ = inputs;
+  }
+
+ private:
+  float* logits(int64_t copy) const { return static_cast<float*>(data("logits", copy)); }
+  std::byte* output(int64_t copy) const override {
+    return reinterpret_cast<std::byte*>(logits(copy));
+  }
+  size_t output_bytes() const override {
+    return static_cast<size_t>(use_.batch * (all_ ? tokens_ : 1) * use_.model.vocab_size) *
+           sizeof(float);
+  }
+  void zero_inputs(int64_t) override {}
+
+  model_test::Fault fault() const {
+    for (size_t i = 1; i < std::size(model_test::kFaults); ++i) {
+      const std::string name = model_test::kFaults[i];
+      if (cheats("model-" + name) || (decodes_ && cheats("decode-" + name))) {
+        return static_cast<model_test::Fault>(i);
+      }
+    }
+    return model_test::Fault::none;
+  }
+
+  void compute(int64_t, int64_t to) override {
+    float* out = logits(to);
+    if (cheats("constant")) {
+      std::fill_n(out, output_bytes() / sizeof(float), 0.25f);
+      return;
+    }
+    if (cheats("slow-prefill") && !decodes_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    }
+    InputSource inputs = inputs_;
+    if (cheats("same-tokens")) inputs.salt = 0;
+    const auto weights = *weight_rows(use_, inputs);
+    for (int64_t sequence = 0; sequence < use_.batch; ++sequence) {
+      for (int64_t token = all_ ? 1 : tokens_; token <= tokens_; ++token) {
+        const auto row =
+            model_test::logits(use_, *weights, inputs, sequence, use_.depth + token, fault(),
+                               {.rounded = cheats("exact") ? std::optional<KvFormat>() : use_.kv});
+        out = std::copy(row.begin(), row.end(), out);
+      }
+    }
+    if (cheats("nan-logit")) out[-1] = NAN;
+  }
+
+  ModelUse use_;
+  bool decodes_, all_ = false;
+  int64_t tokens_ = 0;
+  InputSource inputs_;
+};
+
 }  // namespace
 
 ridge::sdk::Description SimWorker::describe() {
@@ -247,8 +317,13 @@ ridge::Result<void> SimWorker::supports(const Workload& work, const Settings& se
     if (stream->bytes > (32 << 20)) return Error{"sim takes small arrays only"};
   } else if (const auto* sustained = std::get_if<Sustained>(&work)) {
     return supports(sustained->gemm, settings, "0");
+  } else if (const ModelUse* use = model_use(work)) {
+    if (cost(work, settings).model_flops > 0x1p28) return Error{"sim takes small models only"};
+    if (mode_.what == "no-prefill" && use->file && std::holds_alternative<Prefill>(work)) {
+      return Error{"sim cannot do it"};
+    }
   } else {
-    return Error{"sim does products and streams"};
+    return Error{"sim does products, streams and models"};
   }
   return {};
 }
@@ -267,6 +342,9 @@ ridge::Result<std::unique_ptr<ridge::sdk::Op>> SimWorker::prepare(const ridge::s
     }
     return std::unique_ptr<ridge::sdk::Op>(
         std::make_unique<GemmOp<float>>(task, arena_, mode_, state_));
+  }
+  if (model_use(task.work)) {
+    return std::unique_ptr<ridge::sdk::Op>(std::make_unique<ModelOp>(task, arena_, mode_, state_));
   }
   return std::unique_ptr<ridge::sdk::Op>(std::make_unique<StreamOp>(task, arena_, mode_, state_));
 }

@@ -33,7 +33,7 @@ struct State {
   std::atomic<bool> struck{true};  // RIDGE_TEST_WORK holds for what was prepared last
 };
 
-// The operations: gemm f32 and f64 and the four streams, on one thread, without any art.
+// The operations: gemm f32 and f64, the four streams, small models, on one thread, without any art.
 class SimWorker : public ridge::sdk::Worker {
  public:
   SimWorker(const Mode& mode, const State& state) : mode_(mode), state_(state), arena_(kArena) {}
