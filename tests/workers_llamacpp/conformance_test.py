@@ -1,12 +1,20 @@
 """The llama.cpp worker on the processor: right answers, and refusals that say why in one line."""
 
+import json
+import pathlib
 import unittest
 
 from llamacpp_case import LlamacppTest
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 GEMM = {"kind": "gemm", "dtype": "f32", "layout": "nt", "m": 48, "n": 32, "k": 64}
 ATTENTION = {"kind": "attention", "dtype": "f16", "batch": 1, "heads": 4, "kv_heads": 2,
              "seq_q": 24, "seq_kv": 24, "head_dim": 64}
+
+
+def model(name):
+    return json.loads((ROOT / "data" / "models" / f"{name}.json").read_text())
 
 
 class Conformance(LlamacppTest):
@@ -50,10 +58,12 @@ class Conformance(LlamacppTest):
 
     def test_models_answer_as_the_reference_says(self):
         tiny = {"kind": "prefill", "tokens": 9, "depth": 0, "batch": 1}
-        rows = self.check({**tiny, "model": ["tiny-llama", "tiny-qwen3", "tiny-moe", "tiny-deepseek"],
-                           "format": ["f32", "f16", "q8_0", "q4_k_m"], "settings": {"timing": "isolated"}},
-                          {**tiny, "kind": "decode", "model": ["tiny-llama", "tiny-qwen3"], "format": "f16",
-                           "depth": 5, "batch": 2, "settings": {"timing": "isolated"}})
+        settings = {"timing": "isolated", "threads": 1}
+        rows = self.check(
+            *[{**tiny, "model": model(name), "format": ["f32", "f16", "q8_0", "q4_k_m"], "settings": settings}
+              for name in ("tiny-llama", "tiny-qwen3", "tiny-moe", "tiny-deepseek")],
+            *[{**tiny, "kind": "decode", "model": model(name), "format": "f16", "depth": 5, "batch": 2,
+               "settings": settings} for name in ("tiny-llama", "tiny-qwen3")])
         self.assertEqual(len(rows), 18)
         self.assert_right(rows)
 
