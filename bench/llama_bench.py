@@ -8,7 +8,8 @@ llamacpp` says where: bin/llama-bench). The worker makes the model, with random 
 in memory; llama-bench opens that very file through /proc, so this needs Linux. Each round times llama-bench, the
 worker, the worker, llama-bench (A B B A), each some samples. Prints a line a test: both medians in
 tokens per second, the ratio (llama-bench's time over the worker's; above 1: the worker is faster) as
-the median over neighbouring turns, and its range.
+the median over neighbouring turns, its range, and that of the two best samples, which other work on the
+machine disturbs least.
 """
 
 import argparse
@@ -60,7 +61,7 @@ def parse_test(text):
     if not found:
         sys.exit(f"a test is pp512, tg128 or pp512@4096, not {text}")
     kind, tokens, depth = found.groups()
-    return {"kind": "prefill" if kind == "pp" else "decode", "tokens": int(tokens), "depth": int(depth or 0)}
+    return {"kind": "prefill" if kind == "pp" else "decode", "tokens": int(tokens), "depth": int(depth or 0), "batch": 1}
 
 
 def main():
@@ -112,7 +113,8 @@ def main():
         worker.ask("release", handle=handle)
         rate = lambda ns: test["tokens"] / (statistics.median(ns) * 1e-9)
         print(f"{text:>12}  llama-bench {rate(theirs):9.2f} tok/s  ridge {rate(ours):9.2f} tok/s  "
-              f"ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})", flush=True)
+              f"ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), "
+              f"best {min(theirs) / min(ours):.3f}", flush=True)
     worker.ask("bye")
 
 

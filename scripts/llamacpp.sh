@@ -157,7 +157,8 @@ llamacpp_get() {
     say "Building llama.cpp's CUDA module into $folder for $(cuda_architectures) (about 70 core-minutes)"
     llamacpp_source "$source"
     llamacpp_build "$source" "$build/cuda" ggml-cuda -DGGML_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
-      -DCMAKE_CUDA_ARCHITECTURES="$(cuda_architectures)"
+      -DCMAKE_CUDA_ARCHITECTURES="$(cuda_architectures)" \
+      -DCMAKE_INSTALL_RPATH="\$ORIGIN;\$ORIGIN/../lib;${nvcc%/bin/nvcc}/lib64"
     if ! { cp -P "$build"/cuda/bin/libggml-cuda* "$folder/bin/" &&
       strip_libraries "$folder"/bin/libggml-cuda* && touch "$folder/complete-cuda"; }; then
       die "cannot write $folder: is the disk full?"

@@ -1,4 +1,5 @@
-// Blocks as we read them against ggml itself: its sizes, its dequantisation, what its quantiser makes.
+// Blocks as we read them against ggml itself: its sizes, its dequantisation, what its quantiser
+// makes.
 #include <ggml.h>
 #include <gtest/gtest.h>
 
@@ -27,8 +28,8 @@ constexpr int64_t kBlocks = 500;
 
 ggml_type type_of(BlockFormat format) { return static_cast<ggml_type>(format); }
 
-// Each element of `blocks`, ours in float64 and ggml's in f32, which multiplies and subtracts scales
-// rounded on the way: `largest` is the largest number of a block, that its roundings follow.
+// Each element of `blocks`, ours in float64 and ggml's in f32, which multiplies and subtracts
+// scales rounded on the way: `largest` is the largest number of a block, that its roundings follow.
 void expect_same(BlockFormat format, const std::vector<std::byte>& blocks) {
   const int64_t width = block_elements(format);
   const auto count = static_cast<int64_t>(blocks.size()) / block_bytes(format);
@@ -76,15 +77,17 @@ TEST(Blocks, OfGgmlsQuantiserMeanWhatTheyMeantThere) {
   fill(key, DType::f32, 2.0, 0, kRow * kRows, values.data());
   for (const BlockFormat format : kQuantised) {
     std::vector<std::byte> blocks(static_cast<size_t>(bytes_of(format, kRow * kRows)));
-    ASSERT_EQ(ggml_quantize_chunk(type_of(format), values.data(), blocks.data(), 0, kRows, kRow,
-                                  nullptr),
-              blocks.size());
+    ASSERT_EQ(
+        ggml_quantize_chunk(type_of(format), values.data(), blocks.data(), 0, kRows, kRow, nullptr),
+        blocks.size());
     expect_same(format, blocks);
     // And they stand for the values they were made from: the worst format has 16 steps in a block.
     std::vector<double> back(values.size());
-    ASSERT_TRUE(dequantise(format, blocks.data(), kRow * kRows / block_elements(format), back.data()));
+    ASSERT_TRUE(
+        dequantise(format, blocks.data(), kRow * kRows / block_elements(format), back.data()));
     for (size_t i = 0; i < values.size(); ++i) {
-      ASSERT_NEAR(back[i], static_cast<double>(values[i]), 0.3) << name(format) << ", element " << i;
+      ASSERT_NEAR(back[i], static_cast<double>(values[i]), 0.3)
+          << name(format) << ", element " << i;
     }
   }
 }

@@ -1,12 +1,20 @@
 """The llama.cpp worker on the processor: right answers, and refusals that say why in one line."""
 
+import json
+import pathlib
 import unittest
 
 from llamacpp_case import LlamacppTest
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 GEMM = {"kind": "gemm", "dtype": "f32", "layout": "nt", "m": 48, "n": 32, "k": 64}
 ATTENTION = {"kind": "attention", "dtype": "f16", "batch": 1, "heads": 4, "kv_heads": 2,
              "seq_q": 24, "seq_kv": 24, "head_dim": 64}
+
+
+def model(name):
+    return json.loads((ROOT / "data" / "models" / f"{name}.json").read_text())
 
 
 class Conformance(LlamacppTest):
@@ -33,12 +41,39 @@ class Conformance(LlamacppTest):
             if row["workload"]["dtype"] != "f32":
                 self.assertTrue(any(note.startswith("A and C are f32") for note in row["notes"]))
 
+    def test_quantised_products(self):
+        """Plain, and laid out anew where ggml does that here."""
+        shapes = [{"m": 1, "n": 64, "k": 512}, {"m": 7, "n": 33, "k": 256}, {"m": 130, "n": 96, "k": 768}]
+        rows = self.check({**GEMM, "weights": ["q8_0", "q4_0", "q4_k", "q6_k"], "shape": shapes,
+                           "settings": {"form": ["plain", "packed"]}})
+        self.assertEqual(len(rows), 24)
+        plain = [row for row in rows if row["settings"].get("form", "plain") == "plain"]
+        self.assertEqual(len(plain), 12)
+        self.assert_right(plain)
+        for row in rows:
+            if row["status"] == "ok":
+                self.assertTrue(any(note.startswith("the product rounds A to") for note in row["notes"]))
+            else:
+                self.assertIn("out anew", row["reason"])
+
+    def test_models_answer_as_the_reference_says(self):
+        tiny = {"kind": "prefill", "tokens": 9, "depth": 0, "batch": 1}
+        settings = {"timing": "isolated", "threads": 1}
+        rows = self.check(
+            *[{**tiny, "model": model(name), "format": ["f32", "f16", "q8_0", "q4_k_m"], "settings": settings}
+              for name in ("tiny-llama", "tiny-qwen3", "tiny-moe", "tiny-deepseek")],
+            *[{**tiny, "kind": "decode", "model": model(name), "format": "f16", "depth": 5, "batch": 2,
+               "settings": settings} for name in ("tiny-llama", "tiny-qwen3")])
+        self.assertEqual(len(rows), 18)
+        self.assert_right(rows)
+
     def test_attention_either_way(self):
         rows = self.check(
             {**ATTENTION, "batch": 2, "dtype": ["f32", "bf16", "f16"], "kv_heads": [4, 2],
              "shape": [{"seq_q": 17, "seq_kv": 17}, {"seq_q": 1, "seq_kv": 33},
                        {"seq_q": 9, "seq_kv": 40}, {"seq_q": 70, "seq_kv": 600}],
-             "mask": ["none", "causal"], "settings": {"backend": ["", "flash", "unfused"]}},
+             "mask": ["none", "causal"],
+             "settings": {"backend": ["", "flash", "unfused"], "threads": 1}},
             {**ATTENTION, "dtype": ["f32", "f16"], "seq_kv": 50, "mask": "window", "window": 13,
              "settings": {"backend": ["flash", "unfused"]}},
             {**ATTENTION, "seq_q": 1, "seq_kv": 2048, "settings": {"backend": ["flash", "unfused"]}})
@@ -52,7 +87,7 @@ class Conformance(LlamacppTest):
         rows = self.check({**GEMM, "m": 130, "settings": {"threads": 1}},
                           {**GEMM, "m": 131}, {**GEMM, "m": 132, "settings": {"threads": 1}},
                           {"kind": "dispatch", "ops": [1, 7, 100], "settings": {"graph": [False, True]}},
-                          {"kind": "stream", "op": "copy", "bytes": [4, 256, 33024, 1048576]})
+                          {"kind": "stream", "op": "copy", "bytes": [256, 33024, 1048576]})
         self.assert_right(rows)
         self.assertIn("threads: 1, ggml's pool, not pinned", rows[0]["notes"])
         self.assertIn("threads: 1, ggml's pool, not pinned", rows[2]["notes"])
@@ -66,7 +101,7 @@ class Conformance(LlamacppTest):
             ({**GEMM, "dtype": "tf32"}, {}, "true f32"),
             ({**GEMM, "dtype": "int8"}, {}, "no int8 product"),
             ({**GEMM, "dtype": "f64"}, {}, "no f64 product"),
-            ({**GEMM, "weights": "q4_g64"}, {}, "no q4_g64 weights"),
+            ({**GEMM, "weights": "q4_g64"}, {}, "q4_g64 weights are MLX's"),
             (GEMM, {"form": "packed"}, "lays no f32 weights out anew"),
             ({**ATTENTION, "pass": "bwd"}, {}, "forward only"),
             (ATTENTION, {"backend": "cudnn"}, "no backend 'cudnn'"),

@@ -46,7 +46,8 @@ void AllocOp::run(int64_t) {
 }
 
 sdk::OpInfo AllocOp::info() const {
-  sdk::OpInfo info{.kernel = ggml_backend_buft_name(ggml_backend_get_default_buffer_type(backend_))};
+  sdk::OpInfo info{.kernel =
+                       ggml_backend_buft_name(ggml_backend_get_default_buffer_type(backend_))};
   if (found_ > 0) {
     const char* name = what_ == Alloc::What::single ? "largest_single" : "largest_total";
     info.values = {{name, static_cast<double>(found_), "B"}};

@@ -98,7 +98,8 @@ Result<Plan> plan_attention(const Attention& a, const Settings& settings, const 
   if (way == "unfused" || (way.empty() && !has_kernels(plan, place))) {
     plan.build = [a, masked] { return unfused(a, masked); };
     plan.backend = "unfused";
-    plan.notes.emplace_back("v lies transposed, as llama.cpp's cache keeps it without flash attention");
+    plan.notes.emplace_back(
+        "v lies transposed, as llama.cpp's cache keeps it without flash attention");
   }
   const bool fused = plan.backend == "flash";
   plan.kernel = fused ? "flash_attn_ext" : "mul_mat, soft_max_ext, mul_mat";
@@ -109,8 +110,8 @@ Result<Plan> plan_attention(const Attention& a, const Settings& settings, const 
     }
     plan.executed_dtype = "f16";
   }
-  plan.notes.emplace_back(
-      fused ? "q and o are f32, o as [batch, seq, heads, head_dim]" : "q and o are f32");
+  plan.notes.emplace_back(fused ? "q and o are f32, o as [batch, seq, heads, head_dim]"
+                                : "q and o are f32");
   if (masked) plan.notes.emplace_back("the mask is a matrix of f16, read each time");
   return plan;
 }

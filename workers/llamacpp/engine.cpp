@@ -20,7 +20,9 @@ std::string folder_of_ggml() {
       !info.dli_fname) {
     return {};
   }
-  return std::filesystem::path(info.dli_fname).parent_path().string();
+  std::error_code none;  // a link to a library lies elsewhere than its modules
+  const std::filesystem::path file = std::filesystem::canonical(info.dli_fname, none);
+  return (none ? std::filesystem::path(info.dli_fname) : file).parent_path().string();
 }
 
 std::string lower(std::string text) {
@@ -36,7 +38,8 @@ Engine::Engine() : folder_(folder_of_ggml()) {
     if (ggml_backend_reg_by_name("CPU")) break;
     std::error_code none;
     const std::string folder = folder_ + at;
-    if (std::filesystem::is_directory(folder, none)) ggml_backend_load_all_from_path(folder.c_str());
+    if (std::filesystem::is_directory(folder, none))
+      ggml_backend_load_all_from_path(folder.c_str());
   }
   cpu_ = ggml_backend_reg_by_name("CPU");
   if (!cpu_) {
@@ -111,7 +114,7 @@ ggml_threadpool_t Engine::use_threads(int threads) {
   if (threads == threads_) return pool;
   threads_ = threads;
   reinterpret_cast<ggml_backend_set_n_threads_t>(function("ggml_backend_set_n_threads"))(cpu,
-                                                                                        threads);
+                                                                                         threads);
   reinterpret_cast<decltype(&ggml_backend_cpu_set_threadpool)>(
       function("ggml_backend_cpu_set_threadpool"))(cpu, pool);
   return pool;

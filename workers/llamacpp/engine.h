@@ -34,8 +34,8 @@ class Engine {
 
   // Made when first asked for, and kept.
   ggml_backend_t backend(const Place& place);
-  // Threads of the CPU back end, from a pool as llama-bench makes it. They are not pinned, and go to
-  // sleep by themselves when nothing comes. A pool lives as long as this does.
+  // Threads of the CPU back end, from a pool as llama-bench makes it. They are not pinned, and go
+  // to sleep by themselves when nothing comes. A pool lives as long as this does.
   ggml_threadpool_t use_threads(int threads);
 
   std::string cpu_features() const;  // "AVX2 AVX512 … OPENMP REPACK", as the CPU back end says

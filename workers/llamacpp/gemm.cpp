@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "graph.h"
 
 namespace ridge::llamacpp {
@@ -40,7 +38,9 @@ Result<void> has_dtype(const Gemm& gemm, const Place& place) {
 
 Result<Plan> plan_gemm(const Gemm& gemm, const Settings& settings, const Place& place,
                        const Engine& engine) {
-  const std::optional<BlockFormat> blocks = gemm.weights ? ggml_format(*gemm.weights) : std::nullopt;
+  const BlockFormat block =
+      gemm.weights ? ggml_format(*gemm.weights).value_or(BlockFormat::f32) : BlockFormat::f32;
+  const bool blocks = block != BlockFormat::f32;
   if (gemm.weights && !blocks) {
     return Error{fmt::format("{} weights are MLX's: ggml has q8_0, q4_0, q4_k and q6_k",
                              name(*gemm.weights))};
@@ -54,11 +54,10 @@ Result<Plan> plan_gemm(const Gemm& gemm, const Settings& settings, const Place& 
     return Error{fmt::format("ggml's products are f32, not {}", name(gemm.output_dtype()))};
   }
   // BlockFormat has ggml's numbers.
-  const ggml_type weights = blocks ? static_cast<ggml_type>(*blocks) : type_of(gemm.dtype);
+  const ggml_type weights = blocks ? static_cast<ggml_type>(block) : type_of(gemm.dtype);
   Plan plan{.kernel = fmt::format("mul_mat {} x f32", ggml_type_name(weights))};
   if (blocks) {
-    plan.notes.push_back(
-        fmt::format("the product rounds A to {}", activations_of(*blocks, place)));
+    plan.notes.push_back(fmt::format("the product rounds A to {}", activations_of(block, place)));
   } else if (weights != GGML_TYPE_F32) {
     plan.notes.push_back(
         fmt::format("A and C are f32 in memory, as activations are in ggml; the product rounds A "

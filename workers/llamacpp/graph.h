@@ -23,8 +23,8 @@ struct Operand {
 struct Graph {
   ggml_context_ptr context;
   std::vector<Operand> inputs, outputs;
-  ggml_tensor* weights = nullptr;  // that another buffer than the device's own may hold
-  ggml_tensor* mask = nullptr;     // f16, filled from Plan::mask
+  ggml_tensor* weights = nullptr;   // that another buffer than the device's own may hold
+  ggml_tensor* mask = nullptr;      // f16, filled from Plan::mask
   std::vector<ggml_cgraph*> steps;  // computed in this order
 };
 
@@ -56,7 +56,7 @@ ggml_cgraph* graph_to(ggml_context* context, ggml_tensor* result);
 // Whether the device has a kernel for all that the plan does, with weights in Plan::packed.
 bool has_kernels(const Plan& plan, const Place& place);
 
-ggml_type type_of(DType dtype);                    // of plain elements
-std::optional<DType> dtype_of(ggml_type type);     // none: not plain
+ggml_type type_of(DType dtype);                 // of plain elements
+std::optional<DType> dtype_of(ggml_type type);  // none: not plain
 
 }  // namespace ridge::llamacpp

@@ -93,12 +93,14 @@ void GraphOp::set(const Operand& operand, const InputSource& source) const {
   const TensorSpec& spec = operand.spec;
   std::vector<std::byte> made(static_cast<size_t>(spec.bytes()));
   sdk::generate(spec, source.key(spec.name), cores_, made.data());
-  const bool widen = !spec.blocks && operand.tensor->type == GGML_TYPE_F32 && bytes_of(spec.dtype) != 4;
+  const bool widen =
+      !spec.blocks && operand.tensor->type == GGML_TYPE_F32 && bytes_of(spec.dtype) != 4;
   if (widen || operand.place) {
     const size_t width = ggml_type_size(operand.tensor->type);
     std::vector<std::byte> laid(ggml_nbytes(operand.tensor));
     for (int64_t i = 0; i < spec.elements(); ++i) {
-      std::byte* to = laid.data() + static_cast<size_t>(operand.place ? operand.place(i) : i) * width;
+      std::byte* to =
+          laid.data() + static_cast<size_t>(operand.place ? operand.place(i) : i) * width;
       if (widen) {
         const auto value = static_cast<float>(load(spec.dtype, made.data(), i));
         std::memcpy(to, &value, width);
@@ -168,8 +170,7 @@ sdk::OpInfo GraphOp::info() const {
                    .executed_dtype = plan_.executed_dtype,
                    .backend = plan_.backend};
   if (threads_ > 0) {
-    info.notes.push_back(
-        fmt::format("threads: {}, ggml's pool, not pinned", threads_));
+    info.notes.push_back(fmt::format("threads: {}, ggml's pool, not pinned", threads_));
   }
   return info;
 }

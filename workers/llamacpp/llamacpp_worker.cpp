@@ -13,7 +13,8 @@
 namespace ridge::llamacpp {
 namespace {
 
-// ggml tells no cache sizes. Apple's system-level cache is told by nobody; the largest is of 96 MiB.
+// ggml tells no cache sizes. Apple's system-level cache is told by nobody; the largest is of 96
+// MiB.
 int64_t gpu_cache_bytes(const Place& place, int ordinal) {
   constexpr int kL2CacheSize = 38;  // CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE
   if (!place.on_cuda) return int64_t{96} << 20;
@@ -31,14 +32,15 @@ int64_t gpu_cache_bytes(const Place& place, int ordinal) {
 LlamacppWorker::LlamacppWorker() : host_(mlx_worker::read_host()) {}
 
 sdk::Description LlamacppWorker::describe() {
+  if (!engine_) engine_.emplace();
   sdk::Description description{.name = "llamacpp",
                                .libraries = {{"llama.cpp", llama_version()},
                                              {"ggml", ggml_version()},
                                              {"ggml commit", ggml_commit()},
-                                             {"ggml back ends", engine_.backend_names()},
-                                             {"ggml cpu", engine_.cpu_features()}}};
+                                             {"ggml back ends", engine_->backend_names()},
+                                             {"ggml cpu", engine_->cpu_features()}}};
   int gpus = 0;
-  for (const Place& place : engine_.places()) {
+  for (const Place& place : engine_->places()) {
     if (place.on_cpu) {
       description.devices.push_back({.id = place.id,
                                      .name = host_.cpu_name,
@@ -61,8 +63,8 @@ sdk::Description LlamacppWorker::describe() {
 }
 
 Result<const Place*> LlamacppWorker::place_of(std::string_view device) const {
-  if (const Place* place = engine_.find(device)) return place;
-  const std::string why = engine_.why_not(device);
+  if (const Place* place = engine_->find(device)) return place;
+  const std::string why = engine_->why_not(device);
   return Error{fmt::format("no device '{}'{}{}", device, why.empty() ? "" : ": ", why)};
 }
 
@@ -92,7 +94,7 @@ Result<void> LlamacppWorker::supports(const Workload& work, const Settings& sett
   if (!place) return place.error();
   if (auto yes = can(settings, work, **place); !yes) return yes;
   if (model_use(work)) return can_run(work, settings);
-  if (auto plan = plan_of(work, settings, **place, engine_); !plan) return plan.error();
+  if (auto plan = plan_of(work, settings, **place, *engine_); !plan) return plan.error();
   return {};
 }
 
@@ -103,16 +105,16 @@ Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) 
   const int threads = task.settings.threads > 0 ? task.settings.threads : host_.cores;
   if (model_use(task.work)) {
     return std::unique_ptr<sdk::Op>(
-        std::make_unique<ModelOp>(task, engine_, models_, place, threads, host_.cores));
+        std::make_unique<ModelOp>(task, *engine_, models_, place, threads, host_.cores));
   }
-  auto plan = plan_of(task.work, task.settings, place, engine_);
+  auto plan = plan_of(task.work, task.settings, place, *engine_);
   if (!plan) return plan.error();
   if (const auto* alloc = std::get_if<Alloc>(&task.work)) {
     return std::unique_ptr<sdk::Op>(
-        std::make_unique<AllocOp>(alloc->what, engine_.backend(place)));
+        std::make_unique<AllocOp>(alloc->what, engine_->backend(place)));
   }
   return std::unique_ptr<sdk::Op>(std::make_unique<GraphOp>(
-      task, *std::move(plan), engine_, place, place.on_cpu ? threads : 0, host_.cores));
+      task, *std::move(plan), *engine_, place, place.on_cpu ? threads : 0, host_.cores));
 } catch (const std::runtime_error& error) {
   return Error{error.what()};  // what llama.cpp says only when it is asked to do it
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "graph.h"
 #include "host.h"
@@ -24,7 +25,7 @@ class LlamacppWorker : public sdk::Worker {
   Result<void> can(const Settings& settings, const Workload& work, const Place& place) const;
 
   mlx_worker::Host host_;
-  Engine engine_;
+  std::optional<Engine> engine_;  // made by describe(), where what is wrong with it can be said
   Models models_;
 };
 

@@ -7,13 +7,15 @@
 
 #include "log.h"
 #include "synthetic.h"
-#include "workload/files/gguf_write.h"
+#include "workload/model/gguf_metadata.h"
+#include "workload/model/weights.h"
 
 namespace ridge::llamacpp {
 
 std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& place, uint64_t seed,
                                           int threads) {
-  Key key{.place = place.id};
+  Key key;
+  key.place = place.id;
   if (use.file) {
     key.path = use.file->path;
   } else {
@@ -35,8 +37,8 @@ std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& plac
   const std::string path = use.file ? use.file->path : loaded->file->path();
   loaded->model.reset(llama_model_load_from_file(path.c_str(), params));
   if (!loaded->model) {
-    throw std::runtime_error(fmt::format("llama.cpp cannot load {}: {}",
-                                         use.file ? path : use.model.name, first_error(take_log())));
+    throw std::runtime_error(fmt::format(
+        "llama.cpp cannot load {}: {}", use.file ? path : use.model.name, first_error(take_log())));
   }
   char about[128] = "";
   llama_model_desc(loaded->model.get(), about, sizeof about);
@@ -70,24 +72,8 @@ Result<void> can_run(const Workload& work, const Settings& settings) {
     return Error{fmt::format("llama.cpp runs {} without its window of {} tokens", m.name,
                              *m.sliding_window)};
   }
-  if (m.is_moe()) {
-    const bool deepseek = m.model_type == ModelConfig::Type::deepseek;
-    if (m.model_type != ModelConfig::Type::mixtral && !deepseek) {
-      return Error{"of mixtures of experts mixtral and deepseek can be made here"};
-    }
-    if (m.norm_topk_prob == deepseek) {
-      return Error{fmt::format("llama.cpp {} the weights of {}'s experts",
-                               deepseek ? "does not norm" : "norms", m.name)};
-    }
-    if (!deepseek && m.first_k_dense_replace.value_or(0) > 0) {
-      return Error{"llama.cpp has no dense layers in mixtral"};
-    }
-  }
-  std::vector<GgufTensor> tensors;
-  for (const WeightTensor& weight : weights_of(m, use.format)) tensors.push_back(weight.tensor);
-  if (auto layout = lay_out_gguf(metadata_of(m, use.format), std::move(tensors)); !layout) {
-    return Error{fmt::format("no GGUF file can hold it: {}", layout.error().message)};
-  }
+  if (auto fits = storable(m, use.format); !fits) return fits;
+  if (auto metadata = gguf_metadata(m, use.format); !metadata) return metadata.error();
   return {};
 }
 

@@ -14,8 +14,8 @@
 namespace ridge::llamacpp {
 namespace {
 
-constexpr int64_t kCallTokens = 2048;      // llama-bench's -b
-constexpr int kMicroBatch = 512;           // and -ub
+constexpr int64_t kCallTokens = 2048;       // llama-bench's -b
+constexpr int kMicroBatch = 512;            // and -ub
 constexpr uint32_t kContextMultiple = 256;  // libllama rounds a sequence's context up to it
 
 }  // namespace
@@ -50,7 +50,7 @@ void ModelOp::start() {
   params.n_batch = static_cast<uint32_t>(std::max<int64_t>(kCallTokens, micro));
   params.n_threads = params.n_threads_batch = threads_;
   params.type_k = params.type_v = type_of(use_.kv);
-  params.flash_attn_type = settings_.backend.empty()       ? LLAMA_FLASH_ATTN_TYPE_AUTO
+  params.flash_attn_type = settings_.backend.empty()      ? LLAMA_FLASH_ATTN_TYPE_AUTO
                            : settings_.backend == "flash" ? LLAMA_FLASH_ATTN_TYPE_ENABLED
                                                           : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   take_log();
@@ -150,8 +150,7 @@ void ModelOp::decode(Call& call) {
   batch.seq_id = sequences.data();
   batch.logits = call.outputs.data();
   if (const int32_t status = llama_decode(context_.get(), batch); status != 0) {
-    throw std::runtime_error(
-        fmt::format("llama_decode: {} ({})", status, first_error(take_log())));
+    throw std::runtime_error(fmt::format("llama_decode: {} ({})", status, first_error(take_log())));
   }
 }
 
@@ -208,8 +207,8 @@ sdk::OpInfo ModelOp::info() const {
   if (place_.on_cpu) {
     info.notes.push_back(fmt::format("threads: {}, ggml's pool, not pinned", threads_));
   }
-  info.notes.push_back(fmt::format("{}, {} parameters", model_->about,
-                                   llama_model_n_params(model_->model.get())));
+  info.notes.push_back(
+      fmt::format("{}, {} parameters", model_->about, llama_model_n_params(model_->model.get())));
   info.notes.push_back(fmt::format("{} tokens a call, {} at a time", llama_n_batch(context_.get()),
                                    llama_n_ubatch(context_.get())));
   for (const Held& held : memory_of(context_.get())) {
