@@ -69,6 +69,7 @@ def main():
     parser.add_argument("worker")
     parser.add_argument("llama_bench")
     parser.add_argument("model", help="a configuration as in data/models")
+    parser.add_argument("--file", help="the same model in a file (`ridge model MODEL -o FILE`), for llama-bench to open")
     parser.add_argument("--format", default="q8_0")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:N")
     parser.add_argument("--threads", type=int, default=2)
@@ -93,7 +94,7 @@ def main():
         count = ["-p", test["tokens"], "-n", 0] if test["kind"] == "prefill" else ["-p", 0, "-n", test["tokens"]]
         where = ["-dev", "none", "-ngl", 0, "-t", args.threads] if on_cpu else [
             "-dev", f"CUDA{args.device.partition(':')[2]}"]
-        command = [args.llama_bench, "-m", worker.model_file(), *count, "-d", test["depth"], *where,
+        command = [args.llama_bench, "-m", args.file or worker.model_file(), *count, "-d", test["depth"], *where,
                    "-ctk", args.kv, "-ctv", args.kv, "-r", args.samples, "-o", "json"]
 
         def bench():

@@ -46,6 +46,19 @@ class Live(RidgeTest):
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
         return json.loads(result.stdout)
 
+    def decided(self, args, *more, verdict, code=0):
+        """What is compared until the verdict is sure: what else a machine does may make it UNCLEAR,
+        and that is honest; the opposite is not."""
+        for _ in range(5):
+            result = self.ridge(*args, *more, env=self.own())
+            found = json.loads(result.stdout)
+            verdicts = {row["verdict"] for row in found["rows"]}
+            self.assertLessEqual(verdicts, {verdict, "UNCLEAR"}, result.stdout)
+            if verdicts == {verdict}:
+                self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+                return found
+        self.fail(f"never sure: {result.stdout}")
+
     def files(self, found):
         """The run files of A and B: header and last line of each row."""
         out = []
@@ -80,16 +93,15 @@ class Live(RidgeTest):
         self.assertTrue(gone, f"orphans: {self.own_workers()}")
 
     def test_a_planted_slowdown_and_its_exit_code(self):
-        # Busy for 2 and for 3 ms an op: what else the machine does hits both.
+        # Busy for 2 and for 5 ms an op: what else the machine does hits both.
         fast = self.build("fast", RIDGE_TEST_LEAST=2000)
-        slow = self.build("slow", RIDGE_TEST_LEAST=3000)
+        slow = self.build("slow", RIDGE_TEST_LEAST=5000)
         works = [gemm(), gemm(17)]
         args = self.live_args(*works, sides=self.builds(fast, slow), rounds=8, budget="3s")
-        found = self.compared(args, "--fail-on-regression", code=4)
+        found = self.decided(args, "--fail-on-regression", verdict="SLOWER", code=4)
         self.valid(found)
         self.assertEqual(len(found["rows"]), 2)
         for row in found["rows"]:
-            self.assertEqual(row["verdict"], "SLOWER", row)
             self.assertEqual(row["rounds"], 8)
             self.assertLess(row["speedup"], 1)
             self.assertLess(row["ci_low"], row["speedup"])
@@ -97,15 +109,14 @@ class Live(RidgeTest):
         self.assertEqual(found["a"]["label"], f"build={fast}")
         self.assertIn("/slow/", found["b"]["workers"][0])
         # Below the percentage that was asked for: no regression. Faster: none either.
-        self.compared(args, "--fail-on-regression=300")
-        found = self.compared(self.live_args(*works, sides=self.builds(slow, fast), rounds=8,
-                                             budget="3s"), "--fail-on-regression")
-        self.assertEqual([row["verdict"] for row in found["rows"]], ["FASTER"] * 2)
+        self.compared(args, "--fail-on-regression=9000")
+        self.decided(self.live_args(*works, sides=self.builds(slow, fast), rounds=8, budget="3s"),
+                     "--fail-on-regression", verdict="FASTER")
 
     def test_the_two_files_compare_as_they_were_measured(self):
         fast = self.build("fast", RIDGE_TEST_LEAST=2000)
-        slow = self.build("slow", RIDGE_TEST_LEAST=3000)
-        live = self.compared(self.live_args(sides=self.builds(fast, slow)))
+        slow = self.build("slow", RIDGE_TEST_LEAST=5000)
+        live = self.decided(self.live_args(sides=self.builds(fast, slow)), verdict="SLOWER")
         files = [live["a"]["file"], live["b"]["file"]]
         for order, verdict in ((files, "SLOWER"), (files[::-1], "FASTER")):
             result = self.ridge("compare", *order, "-o", "json")

@@ -38,9 +38,11 @@ class Broken(TorchTest):
         copy = self.workers / "ridge-worker-torch"
         copy.write_bytes(bytes_of_worker.replace(self.old.encode(), new.ljust(len(self.old), b"\0")))
         copy.chmod(0o755)
-        for file in self.real.glob("*.so*"):
-            if file.name != "libtorch_cpu.so":
-                (self.libraries / file.name).symlink_to(file)
+        # CUDA's run time lies in the path's second folder, where the machine has none of its own.
+        for folder in self.old.split(":"):
+            for file in pathlib.Path(folder).glob("*.so*") if folder else ():
+                if file.name != "libtorch_cpu.so" and not (self.libraries / file.name).exists():
+                    (self.libraries / file.name).symlink_to(file)
 
     def run_both(self):
         return self.ridge("run", "--worker", "sim,torch", "--rounds", 1, "--budget", "0.2s",

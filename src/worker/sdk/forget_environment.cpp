@@ -8,7 +8,8 @@
 namespace {
 
 bool steers(const char* entry) {
-  for (const char* prefix : {"OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "MLX_"}) {
+  for (const char* prefix :
+       {"OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "MLX_", "GGML_", "LLAMA_"}) {
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   }
   return false;
