@@ -178,7 +178,7 @@ Result<void> check_by_twin(Client& client, const TwinRequest& request, const Rea
   }
   outcome.verdict = CheckOutcome::Verdict::passed;
   outcome.elements += static_cast<int64_t>(values.size());
-  const double allowed = twin_tolerance(*model_use(request.work));
+  const double allowed = twin_tolerance(request.work);
   const Spread spread = spread_of(values, reply->values);
   const double share = spread.difference / spread.deviation;
   outcome.worst = std::max(outcome.worst, share / allowed);

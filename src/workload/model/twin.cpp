@@ -20,14 +20,22 @@ double rounding_of(const ModelUse& use) {
   const double terms = static_cast<double>(use.model.hidden_size) / 16;
   return unit_roundoff(DType::f16) * std::sqrt(1 + terms / 4);
 }
-double rounding_of(KvFormat kv) {
+// Flash attention adds values up in f16 where the cache is f16 or f32, one after the other in
+// decoding: 300 of them make 10 times the error of a few.
+double rounding_of(KvFormat kv, int64_t context) {
   switch (kv) {
     case KvFormat::f32:
-    case KvFormat::f16: return unit_roundoff(DType::f16);
+    case KvFormat::f16:
+      return unit_roundoff(DType::f16) * std::sqrt(1 + static_cast<double>(context) / 64);
     case KvFormat::bf16: return unit_roundoff(DType::bf16);
     case KvFormat::q8_0: break;
   }
   return kEightBits;
+}
+
+int64_t context_of(const Workload& work) {
+  const auto* prefill = std::get_if<Prefill>(&work);
+  return model_use(work)->depth + (prefill ? prefill->tokens : std::get<Decode>(work).tokens);
 }
 
 }  // namespace
@@ -63,10 +71,11 @@ std::string twin_in_words(const Workload& work) {
   return fmt::format("decode of a token after {}", model_use(*other)->depth);
 }
 
-double twin_tolerance(const ModelUse& use) {
+double twin_tolerance(const Workload& work) {
+  const ModelUse& use = *model_use(work);
   // A layer has four roundings in a row that its output depends on.
   const double roundings = 4 * static_cast<double>(use.model.num_hidden_layers);
-  const double one = std::hypot(rounding_of(use), rounding_of(use.kv));
+  const double one = std::hypot(rounding_of(use), rounding_of(use.kv, context_of(work)));
   // A router that stands between two experts may choose either, in some layer or other.
   const double experts = use.model.is_moe() ? 0.3 : 0;
   return std::min(0.5, 4 * one * std::sqrt(roundings) + experts);

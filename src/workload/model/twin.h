@@ -18,7 +18,8 @@ std::optional<int64_t> twin_element(const Workload& work, int64_t element);
 // "prefill of 513 tokens", "decode of a token after 511".
 std::string twin_in_words(const Workload& work);
 // How far apart the logits of two honest ways may be: root mean square of the differences, over the
-// logits' standard deviation. Follows from what weights and cache are stored in, and the layers.
-double twin_tolerance(const ModelUse& use);
+// logits' standard deviation. Follows from what weights and cache are stored in, the layers, and
+// the context, where values are summed in f16. The work is a model's.
+double twin_tolerance(const Workload& work);
 
 }  // namespace ridge
