@@ -13,7 +13,9 @@ from harness import RidgeTest, environment, gemm, main
 STREAM = '{"kind": "stream", "op": "triad", "bytes": 1048576}'
 HEADER = ["key", "worker", "device", "cache", "timing", "form", "threads", "status", "rate",
           "rate_ci_low", "rate_ci_high", "rate_unit", "median_ns", "ci_low_ns", "ci_high_ns", "n",
-          "rounds", "check", "flags", "kernel", "reason"]
+          "rounds", "check", "flags", "kernel", "reason", "bytes_peak", "values", "test", "model_type",
+          "model_filename", "model_size", "model_n_params", "n_prompt", "n_gen", "n_depth", "n_parallel",
+          "n_ubatch", "type_k", "type_v", "flash_attn", "time_per_token_ns", "j_per_token"]
 
 
 def table_lines(text):
