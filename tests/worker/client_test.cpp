@@ -71,7 +71,7 @@ TEST(Client, CheckedValuesAreTheReference) {
     const CheckRequest request{.handle = handle, .inputs = {7, 99, 1}, .run = true};
     auto run_ns = check_outputs(client, work, request, outcome);
     ASSERT_TRUE(run_ns) << run_ns.error().message;
-    EXPECT_TRUE(*run_ns);
+    EXPECT_TRUE(run_ns->run_ns);
     EXPECT_EQ(outcome.verdict, CheckOutcome::Verdict::passed) << work_key(work) << outcome.detail;
     EXPECT_GT(outcome.elements, 0);
     EXPECT_TRUE(client.release(handle, kPatience));
