@@ -46,21 +46,39 @@ void add_ceilings(Plan& plan, const ChipDatabase& database, const Machine& machi
 
 namespace {
 
+// Telemetry's clocks are the processor's.
+std::optional<double> sampled_hz(const Ceilings& ceilings, const Row& row) {
+  if (!ceilings.processor || !row.telemetry.clock_max_mhz) return std::nullopt;
+  return *row.telemetry.clock_max_mhz * 1e6;
+}
+
+// Of whatever dtype the chip is best at.
+std::optional<Ceiling> highest_ceiling(const Ceilings& ceilings, const Row& row) {
+  std::optional<Ceiling> highest;
+  for (const Ceilings::Compute& one : ceilings.compute) {
+    const auto most =
+        compute_ceiling(ceilings, one.dtype, row.settings.threads, sampled_hz(ceilings, row));
+    if (most && (!highest || most->rate > highest->rate)) highest = most;
+  }
+  return highest;
+}
+
+// Quantised weights are multiplied as 8-bit integers, f16 or f32, as the library likes.
+bool has_quantised_weights(const Workload& work) {
+  if (const auto* sustained = std::get_if<Sustained>(&work)) {
+    return sustained->gemm.weights.has_value();
+  }
+  const auto* gemm = std::get_if<Gemm>(&work);
+  return gemm && gemm->weights;
+}
+
 // Tokens a second by the work and the bytes that each takes. Which dtype a model is multiplied in
 // may be anybody's guess, so any of the chip's will do.
 void hold_model_against_peak(const PlannedRow& planned, double rate, Row& row) {
   const Ceilings& ceilings = *planned.ceilings;
   const double flops = rate * row.cost.model_flops / row.cost.count;
   const double bytes = rate * row.cost.bytes_read / row.cost.count;
-  std::optional<double> sampled_hz;
-  if (ceilings.processor && row.telemetry.clock_max_mhz) {
-    sampled_hz = *row.telemetry.clock_max_mhz * 1e6;
-  }
-  std::optional<Ceiling> compute;
-  for (const Ceilings::Compute& one : ceilings.compute) {
-    const auto most = compute_ceiling(ceilings, one.dtype, row.settings.threads, sampled_hz);
-    if (most && (!compute || most->rate > compute->rate)) compute = most;
-  }
+  const auto compute = highest_ceiling(ceilings, row);
   if (compute && flops > compute->rate) {
     return refuse(
         row,
@@ -88,11 +106,10 @@ void hold_against_peak(const PlannedRow& planned, Row& row) {
   if (row.rate.unit == RateUnit::token_per_s) return hold_model_against_peak(planned, rate, row);
   if (row.rate.unit == RateUnit::flop_per_s) {
     const std::string dtype = row.executed_dtype.value_or(dtype_or_operation(row.work));
-    std::optional<double> sampled_hz;  // telemetry's clocks are the processor's
-    if (ceilings.processor && row.telemetry.clock_max_mhz) {
-      sampled_hz = *row.telemetry.clock_max_mhz * 1e6;
-    }
-    const auto most = compute_ceiling(ceilings, dtype, row.settings.threads, sampled_hz);
+    const auto most =
+        has_quantised_weights(row.work) && !row.executed_dtype
+            ? highest_ceiling(ceilings, row)
+            : compute_ceiling(ceilings, dtype, row.settings.threads, sampled_hz(ceilings, row));
     if (!most || rate <= most->rate) return;
     refuse(row, fmt::format("{} in {} is above the {} that {} can do: {}", in_dtype(rate, dtype),
                             dtype, in_dtype(most->rate, dtype), ceilings.chip, most->from));

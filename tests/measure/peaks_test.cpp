@@ -117,6 +117,17 @@ TEST(AbovePeak, TheDtypeExecutedCounts) {
 }
 
 // Rounds that scatter around a rate near the peak are noise, not a lie.
+TEST(AbovePeak, QuantisedWeightsMayBeMultipliedInAnyDtype) {
+  const PlannedRow row = planned(Gemm{.dtype = DType::bf16,
+                                      .layout = Gemm::Layout::nt,
+                                      .weights = WeightFormat::q8_0,
+                                      .m = 512,
+                                      .n = 8192,
+                                      .k = 8192});
+  EXPECT_EQ(at_rate(row, 1.5e15).status, Status::ok);  // above bf16's peak, below int8's
+  EXPECT_TRUE(at_rate(row, 3e15).has(Flag::above_peak));
+}
+
 TEST(AbovePeak, TheLowerEndOfTheIntervalIsJudged) {
   const Row row = at_rate(planned(kProduct), 1150e12, {0.9, 1, 1.1});
   ASSERT_TRUE(row.rate.ci_low);

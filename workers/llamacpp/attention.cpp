@@ -104,12 +104,11 @@ Result<Plan> plan_attention(const Attention& a, const Settings& settings, const 
   const bool fused = plan.backend == "flash";
   plan.kernel = fused ? "flash_attn_ext" : "mul_mat, soft_max_ext, mul_mat";
   plan.kernel += fmt::format(" {}", ggml_type_name(type_of(a.dtype)));
-  if (fused && place.on_cuda && a.dtype != DType::f16) {
-    if (a.dtype == DType::f32) {
-      return Error{"ggml's flash attention on CUDA computes in f16: ask for dtype f16"};
-    }
-    plan.executed_dtype = "f16";
+  if (place.on_cuda && a.dtype == DType::f32) {
+    return Error{fused ? "ggml's flash attention on CUDA computes in f16: ask for dtype f16"
+                       : "ggml has cuBLAS compute f32 products in TF32: ask for dtype f16"};
   }
+  if (fused && place.on_cuda && a.dtype == DType::bf16) plan.executed_dtype = "f16";
   plan.notes.emplace_back(fused ? "q and o are f32, o as [batch, seq, heads, head_dim]"
                                 : "q and o are f32");
   if (masked) plan.notes.emplace_back("the mask is a matrix of f16, read each time");
