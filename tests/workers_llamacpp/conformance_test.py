@@ -76,12 +76,16 @@ class Conformance(LlamacppTest):
              "settings": {"backend": ["", "flash", "unfused"], "threads": 1}},
             {**ATTENTION, "dtype": ["f32", "f16"], "seq_kv": 50, "mask": "window", "window": 13,
              "settings": {"backend": ["flash", "unfused"]}},
-            {**ATTENTION, "seq_q": 1, "seq_kv": 2048, "settings": {"backend": ["flash", "unfused"]}})
-        self.assertEqual(len(rows), 3 * 2 * 4 * 2 * 3 + 4 + 2)
+            {**ATTENTION, "dtype": "bf16", "seq_q": 1, "seq_kv": 2048,
+             "settings": {"backend": ["flash", "unfused"]}},
+            {**ATTENTION, "dtype": "f16", "seq_q": 1, "seq_kv": 2048, "settings": {"backend": "unfused"}})
+        self.assertEqual(len(rows), 3 * 2 * 4 * 2 * 3 + 4 + 3)
         self.assert_right(rows)
         for row in rows:
             way = row["settings"].get("backend") or "flash"
             self.assertEqual("flash_attn_ext" in row["kernel"], way == "flash", row["row_key"])
+        self.assertIn("in f16", self.refusal({**ATTENTION, "dtype": "f16", "seq_q": 1, "seq_kv": 2048},
+                                             backend="flash"))
 
     def test_threads_graphs_and_the_rest(self):
         rows = self.check({**GEMM, "m": 130, "settings": {"threads": 1}},
