@@ -86,6 +86,8 @@ std::string Adviser::faster_way(const Run& run, const Row& row, const std::strin
 
 // Dtypes of fewer bytes whose roof is higher, with the ratio: "bf16 ×2, int8 ×4".
 std::string Adviser::narrower(const Row& row, const std::string& device, int threads) const {
+  // Quantised weights are narrow already; what their activations are called says nothing of them.
+  if (const auto* gemm = std::get_if<Gemm>(&row.work); gemm && gemm->weights) return "";
   const auto dtype = product_dtype(row);
   const auto from = dtype ? parse_dtype(*dtype) : std::nullopt;
   if (!from) return "";
