@@ -29,9 +29,8 @@ std::string work_on(const std::string& device, const Row& row) {
 
 // Rows of the product's left side: more of them use the same weights again.
 int64_t batch_of(const Row& row) {
-  if (const auto* gemm = std::get_if<Gemm>(&row.work)) return gemm->m;
-  if (const auto* sustained = std::get_if<Sustained>(&row.work)) return sustained->gemm.m;
-  return 0;
+  const Gemm* gemm = gemm_of(row.work);
+  return gemm ? gemm->m : 0;
 }
 
 std::string joined(const std::vector<std::string>& parts) {

@@ -43,7 +43,7 @@ double cache_bytes(const Roofline& roofline, const std::string& device, int thre
 
 // Passes through the weights that a row makes at least.
 double passes_of(const Row& row) {
-  const int64_t micro = row.settings.micro_batch > 0 ? row.settings.micro_batch : kMicroBatch;
+  const int64_t micro = micro_batch_of(row.settings);
   if (const auto* decode = std::get_if<Decode>(&row.work)) {
     return static_cast<double>(decode->tokens * ((decode->use.batch + micro - 1) / micro));
   }

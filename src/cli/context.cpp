@@ -41,12 +41,6 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-bool typed(const Context& context, std::string_view flag) {
-  return std::any_of(context.argv.begin(), context.argv.end(), [&](const std::string& word) {
-    return word == flag || word.starts_with(std::string(flag) + "=");
-  });
-}
-
 Result<Suite> suite_of_works(const std::vector<std::string>& works, const ModelLookup& models) {
   Json items = Json::array();
   for (const std::string& text : works) {
@@ -59,23 +53,12 @@ Result<Suite> suite_of_works(const std::vector<std::string>& works, const ModelL
   return parse_suite(suite.dump(), "--work", models);
 }
 
-// What a choice asks for: models, works or a suite.
+// What a choice asks for: models, works or a suite, of which the command line lets one be typed.
 Result<Suite> suite_of(const Choice& choice, const Context& context) {
-  const std::string flag = choice.models.given();
-  if (flag.empty()) {
-    return choice.works.empty() ? load_suite(choice.suite, context)
-                                : suite_of_works(choice.works, models_of(context));
-  }
-  const char* other = !choice.works.empty()       ? "--work"
-                      : typed(context, "--suite") ? "--suite"
-                                                  : nullptr;
-  if (other) {
-    return Error{fmt::format(
-        "{} and {} exclude each other: models are measured with -m, or named in an item: "
-        "{{\"kind\": \"prefill\", \"model\": \"qwen3-0.6b\", …}}",
-        flag, other)};
-  }
-  return suite_of_models(choice.models, models_of(context));
+  const ModelLookup models = models_of(context);
+  if (!choice.models.given().empty()) return suite_of_models(choice.models, models);
+  if (!choice.works.empty()) return suite_of_works(choice.works, models);
+  return load_suite(choice.suite, context);
 }
 
 // Without control characters: names and reasons come from workers and files, and none of them shall
@@ -173,11 +156,11 @@ Result<Resolved> resolve(const Choice& choice, const Context& context) {
     const auto at = std::find_if(found.begin(), found.end(),
                                  [&](const WorkerFile& file) { return file.name == wanted; });
     if (at == found.end()) {
-      return Error{fmt::format(
-          "there is no worker '{}' (found: {}; "
-          "RIDGE_WORKER_PATH adds folders; torch, mlx and llamacpp are built where "
-          "scripts/frameworks got them)",
-          wanted, names(found))};
+      return Error{
+          fmt::format("there is no worker '{}' (found: {}; "
+                      "RIDGE_WORKER_PATH adds folders; torch, mlx and llamacpp are built where "
+                      "scripts/frameworks got them)",
+                      wanted, names(found))};
     }
     out.query.workers.push_back(*at);
   }

@@ -41,13 +41,22 @@ void add_choice(CLI::App* command, Choice& choice) {
   const CLI::Option* work = command->add_option(
       "--work", choice.works,
       "one item as JSON, instead of a suite (not beside --suite): '{\"kind\": \"gemm\", …}'");
-  // RIDGE_SUITE is a habit, which --work overrides; both typed is a mistake.
-  command->final_callback([command, suite, work] {
-    const auto& typed = command->parse_order();
-    if (work->count() == 0 || std::find(typed.begin(), typed.end(), suite) == typed.end()) return;
-    throw CLI::ValidationError(
-        "--work stands in place of a suite: leave --suite out, or put the item into a suite's "
-        ".json file");
+  // RIDGE_SUITE is a habit, which the others override; two of them typed is a mistake.
+  command->final_callback([command, suite, work, &choice] {
+    const auto& order = command->parse_order();
+    const bool suite_typed = std::find(order.begin(), order.end(), suite) != order.end();
+    const std::string model = choice.models.given();
+    if (!model.empty() && (work->count() > 0 || suite_typed)) {
+      throw CLI::ValidationError(fmt::format(
+          "{} and {} exclude each other: models are measured with -m, or named in an item: "
+          "{{\"kind\": \"prefill\", \"model\": \"qwen3-0.6b\", …}}",
+          model, work->count() > 0 ? "--work" : "--suite"));
+    }
+    if (work->count() > 0 && suite_typed) {
+      throw CLI::ValidationError(
+          "--work stands in place of a suite: leave --suite out, or put the item into a suite's "
+          ".json file");
+    }
   });
   command
       ->add_option("--filter", choice.filter, "only rows whose key this regular expression finds")

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "report/table.h"
+#include "workload/fields.h"
 #include "workload/model/find.h"
 #include "workload/model/gguf_metadata.h"
 #include "workload/model/weights.h"
@@ -38,13 +39,9 @@ Json to_json(const FoundModel& found) {
   }
   out.set("weight_bytes", std::move(bytes)).set("kv_bytes_per_token", std::move(kv));
   if (found.file) {
-    Json file = Json::object(), beyond = Json::array();
-    file.set("path", found.file->path).set("label", found.file->label);
-    file.set("matrix_bytes", found.file->matrix_bytes);
-    file.set("embedding_bytes", found.file->embedding_bytes);
-    file.set("expert_bytes", found.file->expert_bytes);
+    Json beyond = Json::array();
     for (const std::string& what : found.beyond) beyond.push(what);
-    out.set("file", std::move(file)).set("beyond_the_configuration", std::move(beyond));
+    out.set("file", field_json(*found.file)).set("beyond_the_configuration", std::move(beyond));
   }
   return out;
 }

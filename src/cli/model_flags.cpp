@@ -74,15 +74,15 @@ template <class E>
 Result<std::vector<E>> names_or(const Texts& texts, const std::string& where, E otherwise) {
   if (texts.empty()) return std::vector<E>{otherwise};
   std::vector<E> out;
-  const auto known = choices(E{}).names;
   for (const std::string& text : split(texts)) {
     std::string small = text;
     for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const auto at = std::find(known.begin(), known.end(), small);
-    if (at == known.end()) {
-      return Error{fmt::format("{} '{}' (known: {})", where, text, fmt::join(known, ", "))};
+    const auto found = parse_choice<E>(small);
+    if (!found) {
+      return Error{
+          fmt::format("{} '{}' (known: {})", where, text, fmt::join(choices(E{}).names, ", "))};
     }
-    out.push_back(static_cast<E>(at - known.begin()));
+    out.push_back(*found);
   }
   return out;
 }

@@ -65,10 +65,7 @@ std::optional<Ceiling> highest_ceiling(const Ceilings& ceilings, const Row& row)
 
 // Quantised weights are multiplied as 8-bit integers, f16 or f32, as the library likes.
 bool has_quantised_weights(const Workload& work) {
-  if (const auto* sustained = std::get_if<Sustained>(&work)) {
-    return sustained->gemm.weights.has_value();
-  }
-  const auto* gemm = std::get_if<Gemm>(&work);
+  const Gemm* gemm = gemm_of(work);
   return gemm && gemm->weights;
 }
 

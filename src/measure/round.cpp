@@ -57,11 +57,6 @@ double patience(const PlannedRow& row, const Workload& work, const Effort& effor
   return effort.deadline_s + c.model_flops / 1e9 + bytes / 1e8 + alone;
 }
 
-int64_t tokens_of(const Workload& work) {
-  const auto* prefill = std::get_if<Prefill>(&work);
-  return prefill ? prefill->tokens : std::get<Decode>(work).tokens;
-}
-
 // Empty: its result is no tensor.
 std::vector<std::string> outputs_of(const Workload& work) {
   std::vector<std::string> names;
@@ -155,7 +150,7 @@ class Round {
 
   // Other tokens make other logits. (Of a few tokens the inputs may be the same by chance.)
   bool logits_are_new() {
-    if (!first_logits_ || model_use(row_.work)->depth + tokens_of(row_.work) < 4) return true;
+    if (!first_logits_ || context_of(row_.work) < 4) return true;
     auto now = client_.check(
         {.handle = out_.prepared.handle, .tensor = "logits", .elements = first_logits_->elements},
         patience_s_);

@@ -49,7 +49,7 @@ std::vector<std::string> model_fields(const Row& row) {
           std::to_string(decode ? decode->tokens : 0),
           std::to_string(use->depth),
           std::to_string(use->batch),
-          std::to_string(row.settings.micro_batch == 0 ? kMicroBatch : row.settings.micro_batch),
+          std::to_string(micro_batch_of(row.settings)),
           kv,
           kv,
           backend == "flash"     ? "1"

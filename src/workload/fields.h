@@ -81,13 +81,8 @@ void read_field(Fields& f, std::string_view key, std::optional<E>& out) {
   std::string text;
   known.required ? f.required(key, text) : f.optional(key, text);
   if (text.empty()) return;
-  for (size_t i = 0; i < known.names.size(); ++i) {
-    if (known.names[i] == text) {
-      out = static_cast<E>(i);
-      return;
-    }
-  }
-  f.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(known.names, ", ")));
+  out = parse_choice<E>(text);
+  if (!out) f.fail(key, fmt::format("is '{}' (known: {})", text, fmt::join(known.names, ", ")));
 }
 template <Choice E>
 void read_field(Fields& f, std::string_view key, E& out) {

@@ -114,6 +114,12 @@ bool made_ready_each_time(const Workload& work) {
   return std::holds_alternative<Load>(work) || model_use(work);
 }
 
+const Gemm* gemm_of(const Workload& work) {
+  if (const auto* gemm = std::get_if<Gemm>(&work)) return gemm;
+  if (const auto* sustained = std::get_if<Sustained>(&work)) return &sustained->gemm;
+  return nullptr;
+}
+
 const ModelUse* model_use(const Workload& work) {
   if (const auto* prefill = std::get_if<Prefill>(&work)) return &prefill->use;
   if (const auto* decode = std::get_if<Decode>(&work)) return &decode->use;
@@ -122,6 +128,11 @@ const ModelUse* model_use(const Workload& work) {
 
 ModelUse* model_use(Workload& work) {
   return const_cast<ModelUse*>(model_use(std::as_const(work)));
+}
+
+int64_t context_of(const Workload& work) {
+  const auto* prefill = std::get_if<Prefill>(&work);
+  return model_use(work)->depth + (prefill ? prefill->tokens : std::get<Decode>(work).tokens);
 }
 
 std::string test_name(const Workload& work) {

@@ -56,9 +56,13 @@ std::string group_key(const Workload& work, const Settings& settings);
 std::optional<double> own_seconds(const Workload& work);
 // Whether samples may have untimed time between them, in which the work is made ready.
 bool made_ready_each_time(const Workload& work);
+// The product that work is made of; nullptr for the rest.
+const Gemm* gemm_of(const Workload& work);
 // The model of work that runs a whole one; nullptr for the rest.
 const ModelUse* model_use(const Workload& work);
 ModelUse* model_use(Workload& work);
+// Tokens of each sequence that the model's cache holds in the end; the work must be a model's.
+int64_t context_of(const Workload& work);
 // llama-bench's name of it, "pp512 @ d4096"; empty for work that runs no whole model.
 std::string test_name(const Workload& work);
 Cost cost(const Workload& work, const Settings& settings);

@@ -8,6 +8,7 @@
 
 #include "analyze/explain.h"
 #include "machine_rows.h"
+#include "mistral_7b.h"
 
 namespace {
 
@@ -18,16 +19,7 @@ using simulated::run_of;
 
 ModelUse mistral(ModelFormat format, int64_t depth = 0) {
   ModelUse use;
-  use.model = {.name = "mistral-7b",
-               .model_type = ModelConfig::Type::mistral,
-               .num_hidden_layers = 32,
-               .hidden_size = 4096,
-               .num_attention_heads = 32,
-               .num_key_value_heads = 8,
-               .head_dim = 128,
-               .intermediate_size = 14336,
-               .vocab_size = 32000,
-               .max_position_embeddings = 32768};
+  use.model = mistral_7b();
   use.format = format;
   use.depth = depth;
   return use;

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "measure/assemble.h"
+#include "mistral_7b.h"
 
 namespace {
 
@@ -190,16 +191,7 @@ TEST(AbovePeak, ResultsOfWorkThatSetsItsOwnLengthGoToo) {
 
 // Of an H100: 3.35 TB/s and, in its fastest dtype, 2 PFLOPS.
 TEST(AbovePeak, ModelsByWhatATokenTakes) {
-  ModelUse use{.model = {.name = "mistral-7b",
-                         .model_type = ModelConfig::Type::mistral,
-                         .num_hidden_layers = 32,
-                         .hidden_size = 4096,
-                         .num_attention_heads = 32,
-                         .num_key_value_heads = 8,
-                         .head_dim = 128,
-                         .intermediate_size = 14336,
-                         .vocab_size = 32000,
-                         .max_position_embeddings = 32768}};
+  ModelUse use{.model = mistral_7b()};
   Settings hot;
   hot.cache = CacheMode::hot;
   const auto at_tokens = [&](const Workload& work, double per_s) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include "mistral_7b.h"
 #include "report/formats.h"
 #include "report/table.h"
 
@@ -16,16 +17,7 @@ using namespace ridge;
 
 ModelUse mistral() {
   ModelUse use;
-  use.model = {.name = "mistral-7b",
-               .model_type = ModelConfig::Type::mistral,
-               .num_hidden_layers = 32,
-               .hidden_size = 4096,
-               .num_attention_heads = 32,
-               .num_key_value_heads = 8,
-               .head_dim = 128,
-               .intermediate_size = 14336,
-               .vocab_size = 32000,
-               .max_position_embeddings = 32768};
+  use.model = mistral_7b();
   return use;
 }
 

@@ -1,43 +1,20 @@
-"""A llama.cpp that is broken costs its worker's rows alone, and they say why.
+"""A llama.cpp that is broken costs its worker's rows alone, and they say why."""
 
-The worker is copied and its search path for libraries, in the copy, led to a folder of our own.
-"""
-
-import os
 import pathlib
-import subprocess
 import unittest
 
-from llamacpp_case import WORKER, LlamacppTest
-
-SIM = pathlib.Path(os.environ["RIDGE_TEST_SIM"])
+from framework_case import WORKER, BrokenFrameworkTest, search_path
 
 
-def search_path(file):
-    text = subprocess.run(["readelf", "-d", file], text=True, capture_output=True, check=True).stdout
-    lines = [line for line in text.splitlines() if "PATH)" in line]
-    return lines[0].split("[", 1)[1].rsplit("]", 1)[0] if lines else ""
+class Broken(BrokenFrameworkTest):
+    WORK = '{"kind": "gemm", "dtype": "f32", "layout": "nt", "m": 16, "n": 16, "k": 16}'
 
-
-class Broken(LlamacppTest):
     def setUp(self):
         super().setUp()
-        self.old = search_path(WORKER)
-        self.real = pathlib.Path(self.old.split(":")[0])
+        self.real = pathlib.Path(search_path(WORKER).split(":")[0])
         if not (self.real / "libllama.so").exists():
             self.skipTest("the worker has no search path of its own")
-        prefix = self.folder / "p"
-        self.libraries, self.workers, self.modules = prefix / "lib", self.folder / "w", prefix / "bin"
-        for folder in (self.libraries, self.workers):
-            folder.mkdir(parents=True)
-        (self.workers / "ridge-worker-sim").symlink_to(SIM / "ridge-worker-sim")
-        bytes_of_worker = WORKER.read_bytes()
-        new = str(self.libraries).encode()
-        self.assertEqual(bytes_of_worker.count(self.old.encode()), 1)
-        self.assertLessEqual(len(new), len(self.old))
-        copy = self.workers / "ridge-worker-llamacpp"
-        copy.write_bytes(bytes_of_worker.replace(self.old.encode(), new.ljust(len(self.old), b"\0")))
-        copy.chmod(0o755)
+        self.copy_worker(self.folder / "p" / "lib")
         for file in self.real.glob("lib*.so*"):
             if not file.name.startswith("libllama.so"):
                 (self.libraries / file.name).symlink_to(file)
@@ -45,20 +22,6 @@ class Broken(LlamacppTest):
     def whole(self):
         for file in self.real.glob("libllama.so*"):
             (self.libraries / file.name).symlink_to(file)
-
-    def run_both(self):
-        return self.ridge("run", "--worker", "sim,llamacpp", "--rounds", 1, "--budget", "0.2s",
-                          "--work", '{"kind": "gemm", "dtype": "f32", "layout": "nt", "m": 16, '
-                          '"n": 16, "k": 16}', "-o", "md", "--out", self.folder / "out",
-                          path=f"{self.workers}")
-
-    def assert_only_its_rows_are_lost(self, *says):
-        result = self.run_both()
-        self.assertIn("| gemm", result.stdout, result.stderr)
-        self.assertIn("sim", result.stdout)
-        everything = result.stdout + result.stderr + self.ridge("list", path=f"{self.workers}").stdout
-        for text in says:
-            self.assertIn(text, everything)
 
     def test_truncated(self):
         with (self.real / "libllama.so").open("rb") as whole:
@@ -86,8 +49,7 @@ class Broken(LlamacppTest):
     def test_whole_it_works(self):
         """The copy itself is sound: what fails above fails for want of the library alone."""
         self.whole()
-        rows = [line for line in self.run_both().stdout.splitlines() if "llamacpp" in line]
-        self.assertTrue(any("FLOPS" in line for line in rows), rows)
+        self.assert_its_row_stands()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import unittest
 
-from llamacpp_case import WORKER
+from framework_case import WORKER
 
 TINY = {"name": "tiny", "model_type": "qwen3", "num_hidden_layers": 2, "hidden_size": 256,
         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "intermediate_size": 512,

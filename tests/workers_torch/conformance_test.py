@@ -2,7 +2,7 @@
 
 import unittest
 
-from torch_case import TorchTest
+from framework_case import FrameworkTest
 
 GEMM = {"kind": "gemm", "dtype": "f32", "m": 48, "n": 32, "k": 64}
 ATTENTION = {"kind": "attention", "dtype": "f32", "batch": 1, "heads": 4, "kv_heads": 2, "seq_q": 24,
@@ -13,7 +13,7 @@ def dtype(row):
     return row["workload"].get("dtype")
 
 
-class Conformance(TorchTest):
+class Conformance(FrameworkTest):
     def test_the_whole_suite(self):
         rows = self.check()
         for row in rows:

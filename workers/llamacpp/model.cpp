@@ -51,8 +51,6 @@ std::shared_ptr<const Model> Models::load(const ModelUse& use, const Place& plac
 Result<void> can_run(const Workload& work, const Settings& settings) {
   const ModelUse& use = *model_use(work);
   const ModelConfig& m = use.model;
-  const auto* prefill = std::get_if<Prefill>(&work);
-  const int64_t tokens = prefill ? prefill->tokens : std::get<Decode>(work).tokens;
   if (settings.backend != "" && settings.backend != "flash" && settings.backend != "unfused") {
     return Error{fmt::format("no backend '{}': llama.cpp has flash and unfused", settings.backend)};
   }
@@ -68,7 +66,7 @@ Result<void> can_run(const Workload& work, const Settings& settings) {
     if (std::filesystem::is_regular_file(use.file->path, none)) return {};
     return Error{fmt::format("there is no file {}", use.file->path)};
   }
-  if (use.depth + tokens > m.sliding_window.value_or(INT64_MAX)) {
+  if (context_of(work) > m.sliding_window.value_or(INT64_MAX)) {
     return Error{fmt::format("llama.cpp runs {} without its window of {} tokens", m.name,
                              *m.sliding_window)};
   }

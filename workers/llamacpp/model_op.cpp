@@ -9,13 +9,13 @@
 #include "base/units.h"
 #include "log.h"
 #include "memory_of.h"
+#include "workload/model/cost.h"
 #include "workload/model/tokens.h"
 
 namespace ridge::llamacpp {
 namespace {
 
 constexpr int64_t kCallTokens = 2048;       // llama-bench's -b
-constexpr int kMicroBatch = 512;            // and -ub
 constexpr uint32_t kContextMultiple = 256;  // libllama rounds a sequence's context up to it
 
 }  // namespace
@@ -45,7 +45,7 @@ void ModelOp::start() {
   params.n_ctx = (per_sequence + kContextMultiple - 1) / kContextMultiple * kContextMultiple *
                  static_cast<uint32_t>(use_.batch);
   params.n_seq_max = static_cast<uint32_t>(use_.batch);
-  const int micro = settings_.micro_batch > 0 ? settings_.micro_batch : kMicroBatch;
+  const int64_t micro = micro_batch_of(settings_);
   params.n_ubatch = static_cast<uint32_t>(micro);
   params.n_batch = static_cast<uint32_t>(std::max<int64_t>(kCallTokens, micro));
   params.n_threads = params.n_threads_batch = threads_;

@@ -25,8 +25,7 @@ std::string test_name(const Decode& decode) {
 std::string operation(const Decode& decode) { return format_name(decode.use); }
 
 Cost cost(const Decode& decode, const Settings& settings) {
-  return decode_cost(decode.use, decode.tokens,
-                     settings.micro_batch > 0 ? settings.micro_batch : kMicroBatch);
+  return decode_cost(decode.use, decode.tokens, micro_batch_of(settings));
 }
 
 std::vector<TensorSpec> tensors(const Decode& decode) {

@@ -28,7 +28,7 @@ std::string operation(const Prefill& prefill) { return format_name(prefill.use);
 Cost cost(const Prefill& prefill, const Settings& settings) {
   return prefill_cost(prefill.use, prefill.tokens,
                       prefill.logits == Prefill::Logits::all ? prefill.tokens : 1,
-                      settings.micro_batch > 0 ? settings.micro_batch : kMicroBatch);
+                      micro_batch_of(settings));
 }
 
 std::vector<TensorSpec> tensors(const Prefill& prefill) {

@@ -1,11 +1,15 @@
 #pragma once
 
 #include "workload/model/use.h"
+#include "workload/settings.h"
 #include "workload/tensor.h"
 
 namespace ridge {
 
 inline constexpr int64_t kMicroBatch = 512;  // tokens, where Settings name none: as llama.cpp
+inline int64_t micro_batch_of(const Settings& settings) {
+  return settings.micro_batch > 0 ? settings.micro_batch : kMicroBatch;
+}
 
 // Cost of `tokens` new tokens of each of use.batch sequences on top of use.depth: as a prompt,
 // micro_batch tokens at a time (prefill), and generated one by one (decode). `outputs` is of how

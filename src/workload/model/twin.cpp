@@ -33,11 +33,6 @@ double rounding_of(KvFormat kv, int64_t context) {
   return kEightBits;
 }
 
-int64_t context_of(const Workload& work) {
-  const auto* prefill = std::get_if<Prefill>(&work);
-  return model_use(work)->depth + (prefill ? prefill->tokens : std::get<Decode>(work).tokens);
-}
-
 }  // namespace
 
 std::optional<Workload> twin(const Workload& work) {

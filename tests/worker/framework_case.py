@@ -1,0 +1,96 @@
+"""What the tests of workers on a framework share: ridge with that worker alone, under its own lock."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+RIDGE = os.environ["RIDGE_TEST_BINARY"]
+WORKER = pathlib.Path(os.environ["RIDGE_TEST_WORKER"])
+SIM = pathlib.Path(os.environ["RIDGE_TEST_SIM"])
+NAME = WORKER.name.removeprefix("ridge-worker-")
+
+
+class FrameworkTest(unittest.TestCase):
+    maxDiff = 4000
+
+    def setUp(self):
+        # As short as can be: its path takes the place of a shorter one in a copy of the worker.
+        folder = tempfile.TemporaryDirectory(prefix="ridge-t-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.environment = {}
+
+    def ridge(self, *args, path=str(WORKER.parent)):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("RIDGE_")}
+        env.update(RIDGE_WORKER_PATH=path, RIDGE_LOCK=str(self.folder / "lock"), **self.environment)
+        return subprocess.run([RIDGE, *map(str, args)], env=env, cwd=self.folder, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=500)
+
+    def check(self, *items, worker=NAME):
+        """The rows of `ridge check` on the processor: of these items, or of the conformance suite."""
+        args = ["check", "--worker", worker, "--device", "cpu", "-o", "jsonl"]
+        if items:
+            suite = self.folder / "suite.json"
+            suite.write_text(json.dumps({"name": NAME, "about": f"the {NAME} worker's own",
+                                         "rounds": 1, "seconds_per_row": 0.02, "most_seconds": 60,
+                                         "items": items}))
+            args += ["--suite", suite]
+        result = self.ridge(*args)
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        bad = [(row["row_key"], row["reason"], row.get("stderr_tail")) for row in rows
+               if row["status"] in ("failed", "incorrect")]
+        self.assertEqual(bad, [], result.stderr)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return rows
+
+    def refusal(self, work, **settings):
+        (row,) = self.check({**work, "settings": settings})
+        self.assertEqual(row["status"], "unsupported", row["row_key"])
+        self.assertNotIn("\n", row["reason"])
+        return row["reason"]
+
+
+def search_path(file):
+    text = subprocess.run(["readelf", "-d", file], text=True, capture_output=True, check=True).stdout
+    lines = [line for line in text.splitlines() if "PATH)" in line]
+    return lines[0].split("[", 1)[1].rsplit("]", 1)[0] if lines else ""
+
+
+class BrokenFrameworkTest(FrameworkTest):
+    """The worker is copied beside the simulated one, and the copy's search path for libraries led to
+    a folder of our own."""
+
+    WORK = '{"kind": "gemm", "dtype": "f32", "m": 16, "n": 16, "k": 16}'
+
+    def copy_worker(self, libraries):
+        self.libraries, self.workers = libraries, self.folder / "w"
+        for folder in (self.libraries, self.workers):
+            folder.mkdir(parents=True)
+        (self.workers / "ridge-worker-sim").symlink_to(SIM / "ridge-worker-sim")
+        old, new = search_path(WORKER).encode(), str(libraries).encode()
+        bytes_of_worker = WORKER.read_bytes()
+        self.assertEqual(bytes_of_worker.count(old), 1)
+        self.assertLessEqual(len(new), len(old))
+        copy = self.workers / WORKER.name
+        copy.write_bytes(bytes_of_worker.replace(old, new.ljust(len(old), b"\0")))
+        copy.chmod(0o755)
+
+    def run_both(self):
+        return self.ridge("run", "--worker", f"sim,{NAME}", "--rounds", 1, "--budget", "0.2s",
+                          "--work", self.WORK, "-o", "md", "--out", self.folder / "out",
+                          path=f"{self.workers}")
+
+    def assert_only_its_rows_are_lost(self, *says):
+        result = self.run_both()
+        self.assertIn("| gemm", result.stdout, result.stderr)
+        self.assertIn("sim", result.stdout)
+        everything = result.stdout + result.stderr + self.ridge("list", path=f"{self.workers}").stdout
+        for text in says:
+            self.assertIn(text, everything)
+
+    def assert_its_row_stands(self):
+        rows = [line for line in self.run_both().stdout.splitlines() if NAME in line]
+        self.assertTrue(any("FLOPS" in line for line in rows), rows)
