@@ -168,6 +168,19 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
   const bool product = product_dtype(row).has_value();
   std::vector<std::string> out;
   if (std::string other = faster_way(run, row, device); !other.empty()) out.push_back(other);
+  if (nearest.kind == Roof::Kind::file) {
+    if (std::holds_alternative<Load>(row.work)) {
+      if (!nearest.is_roof) out.emplace_back("more bytes at a time, or more threads");
+      return joined(out);
+    }
+    const bool cold = row.settings.cache == CacheMode::cold;
+    out.push_back(!placement.bound()
+                      ? "reading the file is the lesser part: laying weights out and "
+                        "the first prompt take the rest"
+                  : cold ? "fewer bytes: weights of fewer bits; or a faster disk"
+                         : "fewer bytes: weights of fewer bits");
+    return joined(out);
+  }
   if (!placement.bound()) {
     if (out.empty() && model_use(row.work)) {
       out.push_back(
@@ -247,6 +260,7 @@ std::string Adviser::advice(const Run& run, const Row& row, const Placement& pla
       out.push_back(text);
       break;
     }
+    case Roof::Kind::file: break;
     case Roof::Kind::call:
       out.push_back(std::holds_alternative<Dispatch>(row.work)
                         ? "fewer calls: this is what one costs"

@@ -116,9 +116,10 @@ std::string bound_of(const std::optional<Limit>& limit) {
   switch (limit->kind) {
     case Roof::Kind::compute: return "compute";
     case Roof::Kind::memory: return "memory";
-    case Roof::Kind::call: break;
+    case Roof::Kind::call: return "call";
+    case Roof::Kind::file: break;
   }
-  return "call";
+  return "file";
 }
 
 std::vector<BoundGroup> bound_groups(const std::vector<Pair>& pairs) {

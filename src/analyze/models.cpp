@@ -47,12 +47,8 @@ double passes_of(const Row& row) {
   if (const auto* decode = std::get_if<Decode>(&row.work)) {
     return static_cast<double>(decode->tokens * ((decode->use.batch + micro - 1) / micro));
   }
-  const auto& prefill = std::get<Prefill>(row.work);
-  return static_cast<double>((prefill.tokens * prefill.use.batch + micro - 1) / micro);
-}
-
-stats::Estimate scaled(const stats::Estimate& one, double factor) {
-  return {one.value * factor, {one.interval.lo * factor, one.interval.hi * factor}};
+  const int64_t tokens = context_of(row.work) - model_use(row.work)->depth;
+  return static_cast<double>((tokens * model_use(row.work)->batch + micro - 1) / micro);
 }
 
 const Roof* read_roof(const Roofline& roofline, const std::string& device, int threads,

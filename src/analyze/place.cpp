@@ -31,7 +31,6 @@ stats::Estimate per(double count, const stats::Estimate& rate) {
 
 // Why work of this kind lies under no roof; empty: it does.
 std::string without_roof(const Row& row) {
-  if (std::holds_alternative<Load>(row.work)) return "files have no roof here";
   if (std::holds_alternative<Alloc>(row.work)) return "an allocation has no rate";
   const auto* set = std::get_if<WorkingSet>(&row.work);
   if (set && set->op == WorkingSet::Op::chase) {
@@ -63,6 +62,25 @@ void add_call(const Roofline& roofline, const Run& run, const Row& row, const st
   add(out, Roof::Kind::call, roof->operation, floor, time_of(row), own, roof->from);
 }
 
+void add_file(const Roofline& roofline, const Run& run, const Row& row, Placement& out) {
+  const std::string_view cache = name(row.settings.cache);
+  const Roof* roof = find(roofline, Roof::Kind::file, "cpu", 0, "read", cache);
+  if (!roof) {
+    out.refused = fmt::format(
+        "no roof of files, page cache {0}: measure one with --work '{{\"kind\": \"load\", "
+        "\"bytes\": 1073741824, \"settings\": {{\"cache\": \"{0}\", \"timing\": "
+        "\"isolated\"}}}}'",
+        cache);
+    return;
+  }
+  add(out, Roof::Kind::file, fmt::format("{} file {}", cache, roof->operation),
+      per(row.cost.bytes_read, roof->rate), time_of(row),
+      roof->from == row.row_key() && roof->run == run.header.id, roof->from);
+  if (out.limits.empty()) {
+    out.refused = fmt::format("it is faster than files were read with the page cache {}", cache);
+  }
+}
+
 }  // namespace
 
 Placement place(const Roofline& roofline, const Run& run, const Row& row) {
@@ -74,6 +92,10 @@ Placement place(const Roofline& roofline, const Run& run, const Row& row) {
   if (out.refused = without_roof(row); !out.refused.empty()) return out;
   if (!believable(row)) {
     out.refused = "no rate to be believed";
+    return out;
+  }
+  if (reads_file(row.work)) {
+    add_file(roofline, run, row, out);
     return out;
   }
   const std::string device = physical_device(run.header, row.worker, row.device);

@@ -61,8 +61,9 @@ std::vector<Recommendation> recommend(const std::vector<Given>& given) {
     std::stable_sort(members.begin(), members.end(), [](const Member& x, const Member& y) {
       return *x.row->time.median_ns < *y.row->time.median_ns;
     });
-    const auto next = std::find_if(members.begin(), members.end(),
-                                   [&](const Member& m) { return way(m) != way(members.front()); });
+    const auto next = std::find_if(
+        members.begin(), members.end(),
+        [&, &first = members.front()](const Member& m) { return way(m) != way(first); });
     if (next == members.end()) continue;
     Recommendation found{job, members.front(), *next, 1, {}, stats::SpeedVerdict::unclear};
     found.margin = *next->row->time.median_ns / *found.best.row->time.median_ns;

@@ -17,6 +17,8 @@ using namespace evidence;
 
 // FLOP for each byte that a product must have to show what its dtype can do. Below it memory binds
 // it on nearly any machine: a decode product (1 FLOP a byte) is no roof of anything's compute.
+constexpr double kFileOfCaches = 8;    // times the last cache: a file that shows reading
+constexpr double kLeastFile = 0x1p26;  // where caches are not known
 constexpr double kShowsCompute = 32;
 
 // Puts the roof in where none of its sort is as high. `row` of `run` is where it comes from.
@@ -78,6 +80,23 @@ void raise_nearer_levels(Roofline& out) {
         lift(roof);
       }
     }
+  }
+}
+
+// A file that the processor's caches hold is copied faster than any that is worth loading.
+void add_files(const Run& run, Roofline& out) {
+  double cache = kLeastFile / kFileOfCaches;
+  for (const CacheLevel& level : out.levels) {
+    if (level.device == "cpu") cache = std::max(cache, level.bytes);
+  }
+  for (const Row& row : run.rows) {
+    const auto* load = std::get_if<Load>(&row.work);
+    if (!load || !believable(row)) continue;
+    if (static_cast<double>(load->bytes) < kFileOfCaches * cache) continue;
+    raise(out.roofs,
+          {Roof::Kind::file, "cpu", 0, "read", std::string(name(row.settings.cache)),
+           rate_of(static_cast<double>(load->bytes), time_of(row)), "", "", ""},
+          run, row);
   }
 }
 
@@ -179,6 +198,7 @@ std::string_view name(Roof::Kind kind) {
     case Roof::Kind::compute: return "compute";
     case Roof::Kind::memory: return "memory";
     case Roof::Kind::call: return "call";
+    case Roof::Kind::file: return "file";
   }
   throw std::logic_error("no such kind of roof");
 }
@@ -223,6 +243,7 @@ Roofline roofline(const std::vector<const Run*>& runs) {
   for (const Run* run : runs) add_memory(*run, out);
   raise_nearer_levels(out);
   for (const Run* run : runs) add_calls(*run, out);
+  for (const Run* run : runs) add_files(*run, out);
   add_compute(runs, out);
   return out;
 }

@@ -20,12 +20,13 @@ struct Roof {
     compute,  // products of a dtype: executed FLOP/s
     memory,   // read, write, copy or triad in one level: byte/s
     call,     // a call that does next to nothing: calls a second
+    file,     // a file's bytes into memory: byte/s
   };
   Kind kind = Kind::compute;
   std::string device;     // physical: "cpu", or a GPU's name; workers share it
   int threads = 0;        // as in Settings; what asks for all cores by number is 0, too
   std::string operation;  // "bf16"; "read"; "call", "call and wait", "graph call" …
-  std::string level;      // of memory: "L1", "L2", "L3", "memory"
+  std::string level;      // of memory: "L1", "L2", "L3", "memory"; of a file: "cold", "hot"
   stats::Estimate rate;   // the interval is empty (lo == hi == value) where the row has none
   std::string from;       // row_key
   std::string run;        // the id of its run, as a row_key may stand in several
@@ -45,7 +46,7 @@ struct CacheLevel {
 // A least time that a row needs by one roof.
 struct Limit {
   Roof::Kind kind = Roof::Kind::compute;
-  std::string name;             // "compute bf16", "L2 read", "memory read + write", "call"
+  std::string name;  // "compute bf16", "L2 read", "memory read + write", "call", "cold file read"
   double floor_ns = 0;          // of one op
   double share = 0;             // floor / time: 1 at the roof
   stats::Interval share_range;  // from the intervals of the row and the roof
@@ -77,7 +78,8 @@ struct Roofline {
 // be believed, nor of a dtype of which no product was measured that could show it.
 Roofline roofline(const std::vector<const Run*>& runs);
 
-// The roof of that name; null: none was measured. `worker` is asked of calls only.
+// The roof of that name; null: none was measured. `worker` is asked of calls only. Files are the
+// host's: their roofs are those of "cpu" with all cores, whichever device the bytes go to.
 const Roof* find(const Roofline& roofline, Roof::Kind kind, std::string_view device, int threads,
                  std::string_view operation, std::string_view level = "",
                  std::string_view worker = "");

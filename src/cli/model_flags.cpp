@@ -189,7 +189,22 @@ Result<std::vector<ModelUse>> uses_of(const ModelFlags& flags, const ModelLookup
 struct Tests {
   std::vector<int64_t> prompt, generate;
   std::vector<Pair> both;
+  std::vector<CacheMode> load;
 };
+
+Result<std::vector<CacheMode>> loads_of(const Texts& texts) {
+  std::vector<CacheMode> out;
+  if (texts.empty()) return out;
+  for (const std::string& text : split(texts)) {
+    if (text != "cold" && text != "hot") {
+      return Error{fmt::format(
+          "--load '{}' (known: cold, nothing of the file is in the page cache; hot, all of it is)",
+          text)};
+    }
+    out.push_back(text == "cold" ? CacheMode::cold : CacheMode::hot);
+  }
+  return out;
+}
 
 Result<Tests> tests_of(const ModelFlags& flags) {
   // As in llama-bench, -pg alone does not take the default tests away.
@@ -199,11 +214,13 @@ Result<Tests> tests_of(const ModelFlags& flags) {
   if (!generate) return generate.error();
   auto both = pairs_of(flags.both);
   if (!both) return both.error();
-  Tests tests{*std::move(prompt), *std::move(generate), *std::move(both)};
+  auto load = loads_of(flags.load);
+  if (!load) return load.error();
+  Tests tests{*std::move(prompt), *std::move(generate), *std::move(both), *std::move(load)};
   std::erase(tests.prompt, 0);
   std::erase(tests.generate, 0);
-  if (tests.prompt.empty() && tests.generate.empty() && tests.both.empty()) {
-    return Error{"-p 0 -n 0 leaves nothing to do: give one of them tokens"};
+  if (tests.prompt.empty() && tests.generate.empty() && tests.both.empty() && tests.load.empty()) {
+    return Error{"-p 0 -n 0 leaves nothing to do: give one of them tokens, or --load"};
   }
   return tests;
 }
@@ -271,7 +288,7 @@ struct Flag {
   Texts ModelFlags::*into;
   const char* about;
 };
-constexpr std::array<Flag, 13> kFlags = {{
+constexpr std::array<Flag, 14> kFlags = {{
     {"-m,--model", &ModelFlags::models,
      "models: names (`data/models`), GGUF files, Hugging Face folders; instead of a suite"},
     {"--weights", &ModelFlags::weights,
@@ -288,6 +305,8 @@ constexpr std::array<Flag, 13> kFlags = {{
     {"--cache-type-v", &ModelFlags::values, "-ctv: the same as -ctk"},
     {"--flash-attn", &ModelFlags::flash, "-fa: 0, 1 or auto (default: the library's choice)"},
     {"--parallel", &ModelFlags::sequences, "-np: sequences at a time; default 1"},
+    {"--load", &ModelFlags::load,
+     "load the model too, from its file to a first answer: page cache cold, hot or both"},
 }};
 
 // "-p", "-ub": as people know a flag.
@@ -295,6 +314,19 @@ std::string known_as(const Flag& flag) {
   const std::string about = flag.about, names = flag.names;
   if (about.starts_with('-')) return about.substr(0, about.find_first_of(": "));
   return names.substr(0, names.find(','));
+}
+
+// Where nothing but loads is left, flags of the rest would do nothing.
+Result<void> fit_for_loads(const ModelFlags& flags, const Tests& tests) {
+  if (!tests.prompt.empty() || !tests.generate.empty() || !tests.both.empty()) return {};
+  for (const Flag& flag : kFlags) {
+    const auto of_loads = {&ModelFlags::models,   &ModelFlags::weights, &ModelFlags::prompt,
+                           &ModelFlags::generate, &ModelFlags::threads, &ModelFlags::load};
+    if ((flags.*flag.into).empty()) continue;
+    if (std::find(of_loads.begin(), of_loads.end(), flag.into) != of_loads.end()) continue;
+    return Error{fmt::format("{} says nothing of loading a model: leave it out", known_as(flag))};
+  }
+  return {};
 }
 
 }  // namespace
@@ -390,6 +422,8 @@ Result<Suite> suite_of_models(const ModelFlags& flags, const ModelLookup& models
   auto sequences = numbers_or(flags.sequences, "-np", 1);
   if (!sequences) return sequences.error();
 
+  if (auto fit = fit_for_loads(flags, *tests); !fit) return fit.error();
+
   std::vector<Case> cases;
   for (const ModelUse& use : *uses) cases.push_back({use, hot_alone()});
   const bool few =
@@ -409,6 +443,19 @@ Result<Suite> suite_of_models(const ModelFlags& flags, const ModelLookup& models
     if (!few) break;
     for (const Workload& work : works_of(one.use, *tests)) {
       if (auto added = add(work, one.settings, suite); !added) return added.error();
+    }
+  }
+  for (const ModelUse& use : *uses) {
+    if (!few) break;
+    for (const int64_t n : *threads) {
+      for (const CacheMode cache : tests->load) {
+        Settings settings = hot_alone();
+        settings.cache = cache;
+        settings.threads = static_cast<int>(n);
+        if (auto added = add(LoadModel{use, kLoadPrompt}, settings, suite); !added) {
+          return added.error();
+        }
+      }
     }
   }
   if (!few || suite.items.size() > kMostRows) {

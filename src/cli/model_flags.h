@@ -22,6 +22,7 @@ struct ModelFlags {
   Texts depth, sequences;              // -d, --parallel
   Texts logical_batch, micro_batch;    // -b, -ub
   Texts threads, keys, values, flash;  // -t, -ctk, -ctv, -fa
+  Texts load;                          // --load: page cache cold, hot
 
   // The first flag that was given, to speak of; empty: none was.
   std::string given() const;
@@ -42,7 +43,8 @@ Result<std::vector<int64_t>> parse_numbers(const std::vector<std::string>& texts
                                            const std::string& where);
 
 // Rows of prefill and decode for every combination, in llama-bench's order. A test of 0 tokens is
-// left out. `-pg P,G` are the two parts of it: a prompt of P, and G tokens at that depth.
+// left out. `-pg P,G` are the two parts of it: a prompt of P, and G tokens at that depth. Loads, of
+// each model and number of threads, come last.
 Result<Suite> suite_of_models(const ModelFlags& flags, const ModelLookup& models);
 
 }  // namespace ridge::cli

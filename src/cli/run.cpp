@@ -54,14 +54,21 @@ Json settings_json(const RunArgs& args, const Suite& suite, const Effort& effort
 
 std::string dry_run_text(const Plan& plan) {
   Table table({"row", "model FLOPs", "bytes", "what"}, {false, true, true, false});
+  std::vector<std::string> unsupported;
   for (const PlannedRow& row : plan.rows) {
+    const std::string& worker = plan.workers[row.worker].file.name;
+    if (row.skip && row.skip_status == Status::unsupported) {
+      unsupported.push_back(worker + ": " + *row.skip);
+      continue;
+    }
     const Cost c = cost(row.work, row.settings);
-    table.add({row_key(row.work, row.settings, plan.workers[row.worker].file.name, row.device),
+    table.add({row_key(row.work, row.settings, worker, row.device),
                fmt::format("{:.3g}", c.model_flops),
                show_bytes(static_cast<int64_t>(c.bytes_read + c.bytes_written)),
                row.skip ? fmt::format("{}: {}", name(row.skip_status), *row.skip) : "measure"});
   }
-  return table.markdown();
+  if (unsupported.empty()) return table.markdown();
+  return table.markdown() + "\n" + not_supported(unsupported);
 }
 
 // Exit code of what was measured.

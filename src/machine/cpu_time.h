@@ -22,5 +22,13 @@ std::optional<CpuTime> cpu_time(const Sources& sources);
 
 // What one process (with all its threads) has used. nullopt: unknown, or no such process.
 std::optional<double> process_cpu_s(const Sources& sources, int64_t pid);
+// How long a process's threads that still live have been ready to run while no processor was free
+// for them: exact, of all threads together.
+struct Waited {
+  double seconds = 0;
+  int64_t times = 0;  // that a thread was put on a processor
+};
+// nullopt: unknown, or no such process.
+std::optional<Waited> process_waited(const Sources& sources, int64_t pid);
 
 }  // namespace ridge

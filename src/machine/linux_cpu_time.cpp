@@ -76,4 +76,25 @@ std::optional<double> process_cpu_s(const Sources& sources, int64_t pid) {
   return (*user + *system) * tick_s();
 }
 
+std::optional<Waited> process_waited(const Sources& sources, int64_t pid) {
+  const std::string folder = fmt::format("/proc/{}/task", pid);
+  Waited out;
+  bool any = false;
+  for (const std::string& thread : machine::list_folder(sources, folder)) {
+    // Nanoseconds on a processor, and waiting for one; how often it got one.
+    const auto line = machine::read_line(sources, fmt::format("{}/{}/schedstat", folder, thread));
+    if (!line) continue;  // it ended
+    const auto fields = machine::words(*line);
+    if (fields.size() < 3) return std::nullopt;
+    const auto waited = parse_number<double>(fields[1]);
+    const auto times = parse_number<int64_t>(fields[2]);
+    if (!waited || !times) return std::nullopt;
+    out.seconds += *waited * 1e-9;
+    out.times += *times;
+    any = true;
+  }
+  if (!any) return std::nullopt;
+  return out;
+}
+
 }  // namespace ridge

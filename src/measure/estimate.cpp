@@ -57,8 +57,11 @@ double model_overhead(const PlannedRow& row, const RoughRates& rates, double vis
 std::string model_group(const PlannedRow& row) {
   const ModelUse* use = model_use(row.work);
   if (!use) return "";
-  return fmt::format("{}|{}|{}|{}|{}", row.worker, row.device, use->model.name, format_name(*use),
-                     use->file ? use->file->path : "");
+  // What loads a model itself needs all the memory that others would leave.
+  const bool loads = std::holds_alternative<LoadModel>(row.work);
+  return fmt::format("{}|{}|{}|{}|{}{}", row.worker, row.device, use->model.name, format_name(*use),
+                     use->file ? use->file->path : "",
+                     loads ? fmt::format("|load {}", name(row.settings.cache)) : "");
 }
 
 void share_time(Plan& plan, const RoughRates& rates) {

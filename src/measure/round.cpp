@@ -142,7 +142,9 @@ class Round {
     // How long an op takes was a guess until now.
     if (request_.slice > 0 && out_.first_call_ns) {
       const double least = kLeastOps * *out_.first_call_ns * 1e-9;
-      seconds_ = std::min(seconds_, std::max(request_.slice, least));
+      const double enough = std::max(request_.slice, least);
+      // A disk may be many times slower than what an op was guessed by.
+      seconds_ = reads_file(row_.work) ? enough : std::min(seconds_, enough);
     }
     first_logits_ = std::move(unjudged_);
     return true;
@@ -442,6 +444,7 @@ class Round {
 
   void judge_cache() {
     if (row_.settings.cache != CacheMode::cold || outputs_of(row_.work).empty()) return;
+    if (reads_file(row_.work)) return;  // the worker holds the page cache to what was asked
     const double footprint = cost(row_.work, row_.settings).footprint;
     const int64_t touched =
         std::min(out_.prepared.copies, static_cast<int64_t>(out_.ns.size()) * out_.ops_per_sample);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stats/quantile.h"
 #include "stats/sustained.h"
 
 namespace ridge {
@@ -36,16 +37,34 @@ std::vector<Value> sustained_values(const Sustained& work, const Cost& cost,
   return values;
 }
 
+// The median of what the rounds' workers told, of a value that all of them told.
+std::vector<Value> told_values(const std::vector<KeptRound>& rounds) {
+  std::vector<Value> values = rounds.back().outcome.values;
+  if (rounds.size() == 1) return values;
+  std::erase_if(values, [&](Value& value) {
+    std::vector<double> all;
+    for (const KeptRound& round : rounds) {
+      for (const Value& other : round.outcome.values) {
+        if (other.name == value.name) all.push_back(other.value);
+      }
+    }
+    if (all.size() != rounds.size()) return true;
+    value.value = *stats::median(all);
+    value.ci_low = value.ci_high = std::nullopt;
+    return false;
+  });
+  return values;
+}
+
 }  // namespace
 
 std::vector<Value> values_of(const Workload& work, const Cost& cost,
                              const std::vector<KeptRound>& rounds) {
   if (rounds.empty()) return {};
-  const RoundOutcome& last = rounds.back().outcome;
   if (const auto* sustained = std::get_if<Sustained>(&work)) {
-    return sustained_values(*sustained, cost, last);
+    return sustained_values(*sustained, cost, rounds.back().outcome);
   }
-  return last.values;
+  return told_values(rounds);
 }
 
 }  // namespace ridge

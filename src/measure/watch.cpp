@@ -15,6 +15,8 @@ constexpr double kInterval = 0.2;         // s between readings
 constexpr double kMostShare = 0.001;      // of a processor, for readings
 constexpr double kTolerated = 0.05;       // of one processor
 constexpr double kTick = 0.03;            // s: the counts are coarse, three of them add up
+constexpr double kLeastWait = 0.002;      // s, for a processor: less is everybody's lot
+constexpr double kLongWait = 0.0005;      // s, at a time: others ran; less is what waking up takes
 constexpr double kBusy = 0.5;             // of the time: a processor that works
 constexpr double kLeastBusySpan = 0.1;    // s, ten ticks: less does not tell who works
 constexpr double kAwake = 0.6;            // of its base clock
@@ -115,7 +117,7 @@ double pause_after(double reading_took_s) {
 }
 
 Watched judge(const std::vector<Reading>& readings, const std::vector<EnergyDomain>& domains,
-              std::optional<double> awake_hz, std::optional<double> ours_s) {
+              std::optional<double> awake_hz, const OurTime& ours) {
   Watched out;
   RowTelemetry& row = out.telemetry;
   row.readings = static_cast<int64_t>(readings.size());
@@ -163,26 +165,31 @@ Watched judge(const std::vector<Reading>& readings, const std::vector<EnergyDoma
     const double total = last.cpu->total_s - first.cpu->total_s;
     if (total > 0 && steal >= 0) row.steal_percent = 100 * steal / total;
     out.swapping = last.cpu->swapped_pages > first.cpu->swapped_pages;
-    if (ours_s) {
-      const double others = last.cpu->busy_s - first.cpu->busy_s + steal - *ours_s;
+    if (ours.used_s) {
+      const double others = last.cpu->busy_s - first.cpu->busy_s + steal - *ours.used_s;
       out.contended = others > kTolerated * span + kTick;
+      // Short rows, too short for ticks, wait for a processor all the same. Of one that waits long
+      // others must have used the time: else its own threads are too many.
+      const auto [waited, times] = ours.waited.value_or(Waited{});
+      out.contended |= waited > kTolerated * span + kLeastWait && others > waited / 2 - kTick &&
+                       waited > kLongWait * static_cast<double>(times);
     }
   }
   out.power_w = agreed_power(readings, domains);
   return out;
 }
 
-Watch::Watch(int64_t worker_pid) : worker_pid_(worker_pid) { ours_before_s_ = ours_s(); }
+Watch::Watch(int64_t worker_pid) : worker_pid_(worker_pid) { ours_before_ = ours(); }
 
 const Telemetry& Watch::telemetry() {
   static const Telemetry here{Sources{}};
   return here;
 }
 
-std::optional<double> Watch::ours_s() const {
-  const auto worker = process_cpu_s({}, worker_pid_);
-  if (!worker) return std::nullopt;
-  return *worker + process_cpu_s({}, ::getpid()).value_or(0);
+OurTime Watch::ours() const {
+  OurTime out{process_cpu_s({}, worker_pid_), process_waited({}, worker_pid_)};
+  if (out.used_s) *out.used_s += process_cpu_s({}, ::getpid()).value_or(0);
+  return out;
 }
 
 void Watch::read() {
@@ -200,10 +207,14 @@ void Watch::look(double at_s) {
 Watched Watch::end() {
   if (readings_.empty()) return {};
   read();
-  const auto ours = ours_s();
-  std::optional<double> used;
-  if (ours && ours_before_s_) used = *ours - *ours_before_s_;
-  Watched out = judge(readings_, telemetry().domains(), telemetry().awake_hz(), used);
+  const OurTime now = ours();
+  OurTime since;
+  if (now.used_s && ours_before_.used_s) since.used_s = *now.used_s - *ours_before_.used_s;
+  if (now.waited && ours_before_.waited) {
+    since.waited = Waited{now.waited->seconds - ours_before_.waited->seconds,
+                          now.waited->times - ours_before_.waited->times};
+  }
+  Watched out = judge(readings_, telemetry().domains(), telemetry().awake_hz(), since);
   out.low_power_mode = telemetry().saves_power().value_or(false);
   out.on_battery = telemetry().on_battery().value_or(false);
   return out;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "machine/cpu_time.h"
 #include "machine/telemetry.h"
 #include "store/row.h"
 #include "store/run_file.h"
@@ -22,10 +23,15 @@ struct Watched {
   bool low_power_mode = false, on_battery = false;
 };
 
-// The rules of method.md ("Telemetry"). `ours_s`: processor time that the worker and we used
-// between the first reading and the last; readings' at_s is since the first sample began.
+// Processor time between the first reading and the last, where the system tells.
+struct OurTime {
+  std::optional<double> used_s;  // by the worker and us
+  std::optional<Waited> waited;  // by the worker's threads for a processor
+};
+
+// The rules of method.md ("Telemetry"); readings' at_s is since the first sample began.
 Watched judge(const std::vector<Reading>& readings, const std::vector<EnergyDomain>& domains,
-              std::optional<double> awake_hz, std::optional<double> ours_s);
+              std::optional<double> awake_hz, const OurTime& ours);
 
 // Watches the machine while a worker is timed: a reading at most every 0.2 s and so seldom that
 // readings take less than 0.1 % of a processor, beside the first and the last.
@@ -44,10 +50,10 @@ class Watch {
 
  private:
   void read();
-  std::optional<double> ours_s() const;
+  OurTime ours() const;
 
   int64_t worker_pid_;
-  std::optional<double> ours_before_s_;
+  OurTime ours_before_;
   std::vector<Reading> readings_;
   double origin_s_ = 0;  // when the first sample began, by our clock
   double next_s_ = 0;

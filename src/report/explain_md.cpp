@@ -31,13 +31,14 @@ std::string threads_text(int threads) {
 std::string roof_title(const Roof& roof) {
   if (roof.kind == Roof::Kind::compute) return "compute " + roof.operation;
   if (roof.kind == Roof::Kind::memory) return roof.level + " " + roof.operation;
+  if (roof.kind == Roof::Kind::file) return roof.level + " file " + roof.operation;
   return fmt::format("{} ({})", roof.operation, roof.worker);
 }
 
 RateUnit unit_of(const Roof& roof) {
-  return roof.kind == Roof::Kind::compute  ? RateUnit::flop_per_s
-         : roof.kind == Roof::Kind::memory ? RateUnit::byte_per_s
-                                           : RateUnit::call_per_s;
+  return roof.kind == Roof::Kind::compute ? RateUnit::flop_per_s
+         : roof.kind == Roof::Kind::call  ? RateUnit::call_per_s
+                                          : RateUnit::byte_per_s;
 }
 
 std::string half_width(const stats::Estimate& rate) {
@@ -45,7 +46,7 @@ std::string half_width(const stats::Estimate& rate) {
                                    : "–";
 }
 
-// Compute, memory from the nearest level on, calls; all cores first.
+// Compute, memory from the nearest level on, calls, files; all cores first.
 std::vector<size_t> in_order(const Roofline& roofline) {
   const auto level = [&](const Roof& roof) {
     for (size_t i = 0; i < roofline.levels.size(); ++i) {
@@ -174,8 +175,8 @@ std::string near_text(const Limit& limit) {
 std::string help_text(const ExplainedRow& one) {
   const Placement& place = one.placement;
   if (!place.refused.empty()) return place.refused;
-  if (place.bound()) return one.advice;
   const Limit& nearest = place.limits.front();
+  if (place.bound() || nearest.kind == Roof::Kind::file) return one.advice;
   if (nearest.share_range.hi >= kBoundFrom) {
     return "unclear: its interval reaches what binds; measure again with --rigorous; " + one.advice;
   }

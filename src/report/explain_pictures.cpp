@@ -9,6 +9,7 @@ std::string explain_pictures(const Explanation& explanation, const Style& style)
   for (const ExplainedRow& one : explanation.rows) {
     const Row& row = *one.row;
     if (one.placement.impossible) continue;
+    if (reads_file(row.work)) continue;  // its bytes are no memory's
     const std::string device = physical_device(one.run->header, row.worker, row.device);
     RooflinePoint point = roofline_point(row, device);
     point.threads = evidence::threads_of(one.run->header, device, row.settings);

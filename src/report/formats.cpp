@@ -37,7 +37,6 @@ std::vector<std::string> model_fields(const Row& row) {
     return std::vector<std::string>(
         1 + static_cast<size_t>(std::count(kModelColumns.begin(), kModelColumns.end(), ',')));
   }
-  const auto* prefill = std::get_if<Prefill>(&row.work);
   const auto* decode = std::get_if<Decode>(&row.work);
   const std::string kv(name(use->kv)), &backend = row.settings.backend;
   return {test_name(row.work),
@@ -45,7 +44,7 @@ std::vector<std::string> model_fields(const Row& row) {
           use->file ? use->file->path : "",
           std::to_string(weight_bytes_of(*use)),
           std::to_string(parameters(use->model).all),
-          std::to_string(prefill ? prefill->tokens : 0),
+          std::to_string(decode ? 0 : context_of(row.work) - use->depth),
           std::to_string(decode ? decode->tokens : 0),
           std::to_string(use->depth),
           std::to_string(use->batch),

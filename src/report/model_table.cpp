@@ -27,7 +27,11 @@ std::string how_text(const Row& row) {
     parts.push_back(fmt::format("ub {}", row.settings.micro_batch));
   if (!row.settings.backend.empty()) parts.push_back(row.settings.backend);
   if (row.settings.form != Form::plain) parts.emplace_back(name(row.settings.form));
-  if (row.settings.cache != CacheMode::hot) parts.emplace_back(name(row.settings.cache));
+  if (reads_file(row.work)) {
+    parts.push_back(fmt::format("page cache {}", name(row.settings.cache)));
+  } else if (row.settings.cache != CacheMode::hot) {
+    parts.emplace_back(name(row.settings.cache));
+  }
   if (row.settings.timing != Timing::isolated) parts.emplace_back(name(row.settings.timing));
   if (row.settings.graph) parts.emplace_back("graph");
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -51,7 +55,7 @@ std::string interval_text(const Row& row) {
 // Three digits, as every rate.
 std::string tokens_text(const Row& row) {
   if (row.status != Status::ok) return std::string(name(row.status));
-  if (!row.rate.value) return "–";
+  if (!row.rate.value || row.rate.unit != RateUnit::token_per_s) return "–";
   const std::string text = show_rate(*row.rate.value, RateUnit::token_per_s);
   return text.substr(0, text.find(' '));
 }
@@ -66,13 +70,6 @@ std::string joules_text(const Row& row) {
 std::string model_of(const Row& row) {
   const ModelUse* use = model_use(row.work);
   return use ? fmt::format("{} {}", use->model.name, format_name(*use)) : "";
-}
-
-int64_t weight_bytes_of(const ModelUse& use) {
-  if (use.file) {
-    return use.file->matrix_bytes + use.file->embedding_bytes + use.file->expert_bytes;
-  }
-  return weight_bytes(use.model, use.format).all();
 }
 
 std::optional<double> joules_per_token(const Row& row) {
@@ -116,11 +113,11 @@ std::string ModelTable::markdown() const {
         fmt::format("{} {}", row->worker, row->device), threads_text(run_, *row)};
     if (how) cells.push_back(how_text(*row));
     const auto per_token = time_per_token_ns(*row);
-    const bool prompt = std::holds_alternative<Prefill>(row->work) && row->status == Status::ok;
+    const bool first = !std::holds_alternative<Decode>(row->work) && row->status == Status::ok;
     cells.push_back(test_name(row->work));
     cells.push_back(tokens_text(*row));
     cells.push_back(interval_text(*row));
-    cells.push_back(prompt && row->time.median_ns ? show_time(*row->time.median_ns) : "");
+    cells.push_back(first && row->time.median_ns ? show_time(*row->time.median_ns) : "");
     cells.push_back(per_token ? show_time(*per_token) : "");
     if (joules) cells.push_back(joules_text(*row));
     cells.push_back(limit);

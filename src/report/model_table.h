@@ -29,7 +29,6 @@ class ModelTable {
 
 // "qwen3-0.6b q8_0"
 std::string model_of(const Row& row);
-int64_t weight_bytes_of(const ModelUse& use);
 // Joules of a token of a sequence; nullopt where the machine does not tell.
 std::optional<double> joules_per_token(const Row& row);
 // Nanoseconds from one token of a sequence to its next, of a decode.

@@ -43,7 +43,7 @@ std::string interval_text(const Row& row) {
   return half ? fmt::format("±{:.1f} %", 100 * *half) : "–";
 }
 
-// "- qwen3-0.6b q8_0 tg128: load 0.8 s, peak memory 1.10 GiB"
+// "- qwen3-0.6b q8_0 tg128: load 1.8 s, peak memory 1.10 GiB"
 std::string model_results(const Row& row) {
   std::string text = values_text(row);
   if (row.bytes_peak > 0) {
@@ -128,6 +128,16 @@ std::string limit_text(const Placement& placement) {
                            : fmt::format("none ({:.0f} %)", percent);
 }
 
+std::string not_supported(const std::vector<std::string>& reasons) {
+  std::map<std::string, size_t> counts;
+  for (const std::string& reason : reasons) ++counts[reason];
+  std::string out;
+  for (const auto& [reason, count] : counts) {
+    out += fmt::format("- not supported ({} row{}): {}\n", count, count == 1 ? "" : "s", reason);
+  }
+  return out;
+}
+
 std::string rows_table(const Run& run) {
   const std::vector<Row>& rows = run.rows;
   const bool one_worker = std::all_of(rows.begin(), rows.end(), [&](const Row& row) {
@@ -141,13 +151,13 @@ std::string rows_table(const Run& run) {
   size_t others = 0;
   std::vector<Flag> seen;
   std::string reasons, results;
-  size_t unsupported = 0;
+  std::vector<std::string> unsupported;
   for (const Row& row : rows) {
     for (const Flag flag : row.flags) {
       if (std::find(seen.begin(), seen.end(), flag) == seen.end()) seen.push_back(flag);
     }
     if (row.status == Status::unsupported) {
-      ++unsupported;
+      unsupported.push_back(row.worker + ": " + row.reason);
       continue;
     }
     if (model_use(row.work)) {
@@ -178,16 +188,7 @@ std::string rows_table(const Run& run) {
   if (others > 0 || models.empty()) out += (out.empty() ? "" : "\n") + table.markdown();
   if (!results.empty()) out += "\n" + results;
   if (!reasons.empty()) out += "\n" + reasons;
-  if (unsupported > 0) {
-    std::map<std::string, size_t> why;
-    for (const Row& row : rows) {
-      if (row.status == Status::unsupported) ++why[row.worker + ": " + row.reason];
-    }
-    out += "\n";
-    for (const auto& [reason, count] : why) {
-      out += fmt::format("- not supported ({} row{}): {}\n", count, count == 1 ? "" : "s", reason);
-    }
-  }
+  if (!unsupported.empty()) out += "\n" + not_supported(unsupported);
   if (!seen.empty()) out += "\n";
   for (const Flag flag : seen) {
     const FlagText& text = text_of(flag);

@@ -25,6 +25,9 @@ class Table {
 // below it, a word of advice for each flag that appears and a reason for each row that is not ok.
 std::string rows_table(const Run& run);
 
+// A line for each of the reasons ("cpu: no whole models"), with how many rows it stands for.
+std::string not_supported(const std::vector<std::string>& reasons);
+
 // "compute 97 %", "memory read 88 %", "none (54 %)", "L2 read, the roof"; "–" without a place.
 std::string limit_text(const Placement& placement);
 

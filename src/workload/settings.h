@@ -10,7 +10,8 @@ namespace ridge {
 
 // Where the operands are when an op starts. cold: the ops rotate through so many copies of every
 // tensor that none is left in the last-level cache; hot: one copy, used again and again; warm:
-// what lies between, which nobody asks for but a row may turn out to be.
+// what lies between, which nobody asks for but a row may turn out to be. Of work that reads a file
+// it is the system's page cache that holds none of it, or all.
 enum class CacheMode { cold, warm, hot };
 
 // isolated: one op a sample, waited for; pipelined: many ops submitted, waited for once.

@@ -44,7 +44,7 @@ Result<std::vector<Value>> parse_values(const Json* member, const std::string& w
 
 std::string show(const Value& v) {
   if (v.unit == "B") return show_bytes(std::llround(v.value));
-  if (v.unit == "s") return show_duration(v.value);
+  if (v.unit == "s") return v.value < 1 ? show_time(v.value * 1e9) : show_duration(v.value);
   if (const auto unit = parse_rate_unit(v.unit)) return show_rate(v.value, *unit);
   return fmt::format("{:.3g}{}{}", v.value, v.unit == "1" ? "" : " ", v.unit == "1" ? "" : v.unit);
 }

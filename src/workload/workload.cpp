@@ -114,6 +114,10 @@ bool made_ready_each_time(const Workload& work) {
   return std::holds_alternative<Load>(work) || model_use(work);
 }
 
+bool reads_file(const Workload& work) {
+  return std::holds_alternative<Load>(work) || std::holds_alternative<LoadModel>(work);
+}
+
 const Gemm* gemm_of(const Workload& work) {
   if (const auto* gemm = std::get_if<Gemm>(&work)) return gemm;
   if (const auto* sustained = std::get_if<Sustained>(&work)) return &sustained->gemm;
@@ -123,6 +127,7 @@ const Gemm* gemm_of(const Workload& work) {
 const ModelUse* model_use(const Workload& work) {
   if (const auto* prefill = std::get_if<Prefill>(&work)) return &prefill->use;
   if (const auto* decode = std::get_if<Decode>(&work)) return &decode->use;
+  if (const auto* load = std::get_if<LoadModel>(&work)) return &load->use;
   return nullptr;
 }
 
@@ -132,12 +137,16 @@ ModelUse* model_use(Workload& work) {
 
 int64_t context_of(const Workload& work) {
   const auto* prefill = std::get_if<Prefill>(&work);
-  return model_use(work)->depth + (prefill ? prefill->tokens : std::get<Decode>(work).tokens);
+  const auto* decode = std::get_if<Decode>(&work);
+  return model_use(work)->depth + (prefill  ? prefill->tokens
+                                   : decode ? decode->tokens
+                                            : std::get<LoadModel>(work).tokens);
 }
 
 std::string test_name(const Workload& work) {
   if (const auto* prefill = std::get_if<Prefill>(&work)) return test_name(*prefill);
   if (const auto* decode = std::get_if<Decode>(&work)) return test_name(*decode);
+  if (const auto* load = std::get_if<LoadModel>(&work)) return test_name(*load);
   return "";
 }
 

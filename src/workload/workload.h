@@ -16,6 +16,7 @@
 #include "workload/kinds/dispatch.h"
 #include "workload/kinds/gemm.h"
 #include "workload/kinds/load.h"
+#include "workload/kinds/load_model.h"
 #include "workload/kinds/prefill.h"
 #include "workload/kinds/stream.h"
 #include "workload/kinds/sustained.h"
@@ -28,8 +29,8 @@ namespace ridge {
 // The catalogue of work. A new kind is one file in kinds/ and one name in this list; everything
 // below follows from the kind's own `fields`, validate, work_key, cost, tensors, elements_to_check
 // and expected.
-using Workload = std::variant<Gemm, Stream, Attention, Prefill, Decode, WorkingSet, ConvStack,
-                              Dispatch, Sustained, Load, Alloc>;
+using Workload = std::variant<Gemm, Stream, Attention, Prefill, Decode, LoadModel, WorkingSet,
+                              ConvStack, Dispatch, Sustained, Load, Alloc>;
 
 std::string_view kind(const Workload& work);
 Json to_json(const Workload& work);  // {"kind": "gemm", "dtype": …}
@@ -56,6 +57,8 @@ std::string group_key(const Workload& work, const Settings& settings);
 std::optional<double> own_seconds(const Workload& work);
 // Whether samples may have untimed time between them, in which the work is made ready.
 bool made_ready_each_time(const Workload& work);
+// Whether it reads a file, so that the cache of its settings is the page cache.
+bool reads_file(const Workload& work);
 // The product that work is made of; nullptr for the rest.
 const Gemm* gemm_of(const Workload& work);
 // The model of work that runs a whole one; nullptr for the rest.

@@ -314,8 +314,45 @@ TEST(Place, RefusesWhatHasNoRoofAndSaysWhatToRun) {
   EXPECT_TRUE(runnable(l3)) << l3;
   EXPECT_NE(refused(Stream{.op = Stream::Op::read, .bytes = 64 << 20}, warm), "");
   EXPECT_NE(refused(WorkingSet{.op = WorkingSet::Op::chase, .bytes = 1 << 20}, hot), "");
-  EXPECT_NE(refused(Load{.bytes = 1 << 20}), "");
+  const std::string file = refused(Load{.bytes = 1 << 20}, hot);
+  EXPECT_NE(file.find("no roof of files, page cache hot"), std::string::npos) << file;
+  EXPECT_TRUE(runnable(file)) << file;
   EXPECT_EQ(refused(Gemm{.m = 512, .n = 512, .k = 512}), "");
+}
+
+// A load is held against files that were read with the same page cache, whatever device it fills.
+TEST(Roofline, OfFilesStandsAboveLoads) {
+  simulated::Machine machine;
+  ridge::Run run = run_of();
+  Settings cold, hot;
+  cold.timing = hot.timing = Timing::isolated;
+  hot.cache = CacheMode::hot;
+  const Load file{.bytes = int64_t{1} << 30};  // 1 GiB/s cold, 8 hot
+  const double second = 1e9;
+  run.rows = {row_of(file, cold, second, machine, 1), row_of(file, hot, second / 8, machine, 2)};
+  const LoadModel load{{.model = {.name = "m",
+                                  .num_hidden_layers = 8,
+                                  .hidden_size = 1024,
+                                  .num_attention_heads = 8,
+                                  .num_key_value_heads = 8,
+                                  .head_dim = 128,
+                                  .intermediate_size = 4096,
+                                  .vocab_size = 32000,
+                                  .max_position_embeddings = 4096}},
+                       8};
+  const double floor = cost(load, cold).bytes_read / 0x1p30 * second;
+  run.rows.push_back(row_of(load, cold, floor / 0.9, machine, 3));
+  run.rows.push_back(row_of(load, hot, floor / 8 / 0.4, machine, 4));
+  run.rows.push_back(row_of(load, hot, floor / 8 / 3, machine, 5));  // mapped, and not copied
+  // One that a processor's cache holds is no roof.
+  run.rows.push_back(row_of(Load{.bytes = 1 << 20}, hot, second / 1024 / 100, machine, 6));
+  const Roofline roofs = roofline({&run});
+  EXPECT_TRUE(place(roofs, run, run.rows[0]).limits.at(0).is_roof);
+  EXPECT_TRUE(place(roofs, run, run.rows[1]).limits.at(0).is_roof);
+  EXPECT_EQ(bound_of(place(roofs, run, run.rows[2])), "cold file read");
+  EXPECT_NEAR(place(roofs, run, run.rows[2]).limits.at(0).share, 0.9, 0.1);
+  EXPECT_EQ(bound_of(place(roofs, run, run.rows[3])), "none");
+  EXPECT_NE(place(roofs, run, run.rows[4]).refused.find("faster than files"), std::string::npos);
 }
 
 TEST(Roofline, OfADecodeProductAloneIsMemorysNotComputes) {

@@ -101,6 +101,29 @@ TEST(ModelRows, ZeroLeavesATestOut) {
             std::string::npos);
 }
 
+TEST(ModelRows, LoadsAreOfEachModelAndNumberOfThreads) {
+  const std::vector<std::string> loads = {
+      "load_model/tiny/f16/pp8@cold/isolated", "load_model/tiny/f16/pp8@hot/isolated",
+      "load_model/tiny/q8_0/pp8@cold/isolated", "load_model/tiny/q8_0/pp8@hot/isolated"};
+  ModelFlags flags{.models = {"tiny"},
+                   .weights = {"f16,q8_0"},
+                   .prompt = {"0"},
+                   .generate = {"0"},
+                   .load = {"cold,hot"}};
+  EXPECT_EQ(rows_of(flags), loads);
+  flags.depth = {"0,16"};
+  EXPECT_NE(error_of(flags).find("-d says nothing of loading"), std::string::npos);
+  flags.prompt = {"4"};  // after the rest
+  EXPECT_EQ(rows_of(flags).size(), 8u);
+  EXPECT_EQ(rows_of(flags).back(), loads.back());
+  flags.threads = {"1,2"};
+  EXPECT_EQ(rows_of(flags).size(), 2 * 8u);
+  for (const char* text : {"warm", "", "cold,", "1"}) {
+    flags.load = {text};
+    EXPECT_NE(error_of(flags).find("--load '"), std::string::npos) << text;
+  }
+}
+
 TEST(ModelRows, DepthsArePartOfTheName) {
   EXPECT_EQ(tests_of({.models = {"tiny"}, .depth = {"0,4096"}}),
             (std::vector<std::string>{"pp512", "tg128", "pp512 @ d4096", "tg128 @ d4096"}));

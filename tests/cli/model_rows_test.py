@@ -25,8 +25,6 @@ class Models(RidgeTest):
     def test_rows_are_llama_benchs(self):
         self.assertEqual(self.rows(*MODEL, "-p", "8", "-n", "4"),
                          ["prefill/tiny-llama/f16/pp8", "decode/tiny-llama/f16/tg4"])
-        self.assertEqual(self.rows(*MODEL), ["prefill/tiny-llama/f16/pp512",
-                                             "decode/tiny-llama/f16/tg128"])
         self.assertEqual(self.rows(*MODEL, "-p", "0", "-n", "2,4"),
                          ["decode/tiny-llama/f16/tg2", "decode/tiny-llama/f16/tg4"])
         self.assertEqual(self.rows(*MODEL, "-p", "4-12+4", "-n", "1-4*2", "-d", "0,8"),
@@ -65,6 +63,8 @@ class Models(RidgeTest):
         self.check([*run, *MODEL, "--weights", "q3_k"], "--weights", "q4_k_m")
         self.check([*run, *MODEL, "-b", "768"], "-b", "-ub")
         self.check([*run, *MODEL, "-r", "0"], "--rounds")
+        self.check([*run, *MODEL, "--load", "warm"], "--load", "cold", "hot")
+        self.check([*run, "--load", "hot"], "--load", "-m")
         self.check([*run, *MODEL, "-ngl", "99"], "-ngl", "--device")
         self.check([*run, *MODEL, "--delay", "5"], "--delay")
         self.check([*run, "-hf", "some/model"], "-hf", "-m")
@@ -132,6 +132,28 @@ class Models(RidgeTest):
         stored = self.ridge("show", *self.run_files(), "-o", "json")
         self.assertEqual([row["test"] for row in json.loads(stored.stdout)["results"]],
                          ["pp6", "tg3"])
+
+    def test_loads(self):
+        result = self.measured("--load", "hot,cold")
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
+        loads = [line for line in result.stdout.splitlines() if "load+pp8 |" in line]
+        self.assertEqual(len(loads), 2, result.stdout)
+        header = [cell.strip() for cell in result.stdout.splitlines()[0].split("|")[1:-1]]
+        for line, state in zip(loads, ("hot", "cold")):
+            row = dict(zip(header, [cell.strip() for cell in line.split("|")[1:-1]]))
+            self.assertEqual(row["how"], f"page cache {state}")
+            self.assertEqual(row["t/s"], "–")  # tokens are not what it counts
+            self.assertTrue(row["TTFT"] and not row["TPOT"])
+        stored = self.ridge("show", *self.run_files(), "-o", "csv")
+        rows = [row for row in csv.DictReader(io.StringIO(stored.stdout)) if row["test"] == "load+pp8"]
+        self.assertEqual(len(rows), 2)
+        for row in rows:
+            self.assertEqual((row["rate_unit"], row["n_prompt"], row["n_gen"]), ("B/s", "8", "0"))
+            self.assertAlmostEqual(float(row["rate"]),
+                                   int(row["model_size"]) * 1e9 / float(row["median_ns"]),
+                                   delta=1e-6 * float(row["rate"]))
+            self.assertEqual(row["flags"].find("cache_not_cold"), -1)
+            self.assertNotIn("load=", row["values"])  # its own time says it
 
     def test_columns_of_what_differs(self):
         result = self.measured("-ub", "4", "-np", "2")

@@ -192,7 +192,7 @@ class NotAMistake(RidgeTest):
         result = self.ridge(*self.run_args(gemm(), gemm(dtype="bf16")), "--dry-run")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("gemm/f32/16x16x16@sim:0", result.stdout)
-        self.assertIn("unsupported", result.stdout)
+        self.assertIn("not supported (1 row): sim: ", result.stdout)
         self.assertFalse(self.out.exists())
 
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "fixture.h"
+#include "machine/cpu_time.h"
 
 namespace {
 
@@ -218,6 +219,19 @@ TEST(Telemetry, WhatACounterCannotHaveGained) {
   EXPECT_FALSE(gained_joules(0, 5, 100, 0));
   EXPECT_FALSE(gained_joules(0, 20'000'000'000, 0, 1));  // 20 kW
   EXPECT_DOUBLE_EQ(gained_joules(0, 150'000'000, 0, 1).value(), 150);
+}
+
+TEST(Processes, WaitForProcessors) {
+  const Tree tree;
+  EXPECT_FALSE(process_waited(tree.sources(), 7));
+  tree.put("/proc/7/task/7/schedstat", "900000000 1500000000 12\n");
+  tree.put("/proc/7/task/9/schedstat", "1 500000000 3\n");
+  const auto waited = process_waited(tree.sources(), 7);
+  ASSERT_TRUE(waited);
+  EXPECT_DOUBLE_EQ(waited->seconds, 2.0);
+  EXPECT_EQ(waited->times, 15);
+  tree.put("/proc/7/task/9/schedstat", "1\n");
+  EXPECT_FALSE(process_waited(tree.sources(), 7));
 }
 
 }  // namespace

@@ -57,6 +57,19 @@ TEST(Assemble, ThreeRoundsGiveANumberWithItsInterval) {
   EXPECT_EQ(row.kernel, "k0");
 }
 
+TEST(Assemble, ValuesAreTheMedianOfWhatAllRoundsTold) {
+  std::vector<KeptRound> rounds = {round_of(1000, 0), round_of(1010, 1), round_of(990, 2)};
+  const double told[] = {3, 1, 2};
+  for (size_t i = 0; i < rounds.size(); ++i) {
+    rounds[i].outcome.values = {{"token_p50", told[i], "s"}};
+    if (i > 0) rounds[i].outcome.values.push_back({"token_p99", 7, "s"});
+  }
+  EXPECT_EQ(row_from(rounds).values, (std::vector<Value>{{"token_p50", 2, "s"}}));
+  rounds.resize(1);
+  rounds[0].outcome.values[0].ci_low = 1;  // of one round it stays as it was told
+  EXPECT_EQ(row_from(rounds).values, rounds[0].outcome.values);
+}
+
 // The slow end of the time is the low end of the rate.
 TEST(Assemble, TheRatesEndsAreInverted) {
   const Row row = row_from({round_of(1000, 0), round_of(1010, 1), round_of(990, 2)});

@@ -114,6 +114,29 @@ TEST(ModelRounds, EveryRowTellsHowLongItsModelTookToLoad) {
   }
 }
 
+// What loads a model needs the memory that others would leave, and tells the time itself.
+TEST(ModelRounds, LoadsHaveTheirProcesses) {
+  std::vector<SuiteItem> all = {{Decode{.use = small(), .tokens = 2}, isolated()}};
+  for (const CacheMode cache : {CacheMode::cold, CacheMode::hot}) {
+    Settings settings = isolated();
+    settings.cache = cache;
+    all.push_back({LoadModel{small(), 4}, settings});
+  }
+  Plan plan = make_plan(query_of(all), effort_of(1, 0.2));
+  Runner runner(plan, {}, [] { return false; });
+  runner.run();
+  std::set<std::string> processes;
+  for (const Row& row : runner.rows()) {
+    ASSERT_EQ(row.status, Status::ok) << row.row_key() << ": " << row.reason;
+    EXPECT_GT(row.check.elements, 0);
+    processes.insert(pid_of(row));
+    const bool loads = std::holds_alternative<LoadModel>(row.work);
+    EXPECT_EQ(value_of(row, "make_and_load") == nullptr, loads);
+    EXPECT_FALSE(row.has(Flag::cache_not_cold));  // it is not the processor's cache
+  }
+  EXPECT_EQ(processes.size(), 3u);
+}
+
 // Where loading takes longer than it may, a model takes part in one round, and says so; the rest
 // goes on.
 TEST(ModelRounds, SlowLoadsAreNotRepeated) {

@@ -43,7 +43,7 @@ struct Made {
 
 TEST(Judge, AQuietMachine) {
   const Made made;
-  const Watched w = judge(made.readings(), made.domains(), 2.4e9, 2.0);
+  const Watched w = judge(made.readings(), made.domains(), 2.4e9, {2.0, {}});
   EXPECT_EQ(w.telemetry.readings, 11);
   EXPECT_DOUBLE_EQ(w.telemetry.clock_median_mhz.value(), 3000);  // not that of the sleeping one
   EXPECT_DOUBLE_EQ(w.telemetry.clock_min_mhz.value(), 3000);
@@ -61,7 +61,7 @@ TEST(Judge, NothingToldIsNothingSaid) {
   const std::vector<std::vector<Reading>> cases = {
       {}, std::vector<Reading>(1), std::vector<Reading>(7)};
   for (const auto& readings : cases) {
-    const Watched w = judge(readings, {}, std::nullopt, std::nullopt);
+    const Watched w = judge(readings, {}, std::nullopt, {});
     const RowTelemetry& t = w.telemetry;
     EXPECT_FALSE(t.clock_median_mhz || t.clock_min_mhz || t.clock_max_mhz ||
                  t.temperature_max_celsius || t.steal_percent || t.load1_max || t.throttle_events ||
@@ -124,7 +124,7 @@ TEST(Judge, StealIsFoundInItsWindowAndCountsAsContention) {
   for (size_t i = 2; i < readings.size(); ++i) {
     readings[i].cpu->steal_s += i >= 3 ? 0.3 : 0.15;  // 0.15 s in each of two windows
   }
-  const Watched w = judge(readings, {}, {}, 2.0);
+  const Watched w = judge(readings, {}, {}, {2.0, {}});
   EXPECT_TRUE(w.contended);
   ASSERT_EQ(w.disturbed.size(), 1u);
   EXPECT_EQ(w.disturbed[0].what, "steal");
@@ -135,10 +135,29 @@ TEST(Judge, StealIsFoundInItsWindowAndCountsAsContention) {
 
 TEST(Judge, OthersAreContendedAndOursAreNot) {
   const auto readings = Made{}.readings();  // 2 s of work
-  EXPECT_FALSE(judge(readings, {}, {}, 2.0).contended);
-  EXPECT_FALSE(judge(readings, {}, {}, 1.9).contended);  // 0.1 s of 2: 5 %
-  EXPECT_TRUE(judge(readings, {}, {}, 1.5).contended);
-  EXPECT_FALSE(judge(readings, {}, {}, std::nullopt).contended);
+  EXPECT_FALSE(judge(readings, {}, {}, {2.0, {}}).contended);
+  EXPECT_FALSE(judge(readings, {}, {}, {1.9, {}}).contended);  // 0.1 s of 2: 5 %
+  EXPECT_TRUE(judge(readings, {}, {}, {1.5, {}}).contended);
+  EXPECT_FALSE(judge(readings, {}, {}, {}).contended);
+}
+
+// A round of 20 ms is too short for ticks to tell; that its threads had to wait tells it.
+TEST(Judge, WaitingForAProcessorIsContention) {
+  const auto long_ones = Made{}.readings();  // 2 s, 2 s of work
+  auto brief = long_ones;
+  brief.resize(2);
+  brief[1].at_s = brief[0].at_s + 0.02;
+  brief[1].cpu->busy_s = brief[0].cpu->busy_s;
+  const auto contended = [](const auto& readings, double used_s, double waited_s, int64_t times) {
+    return judge(readings, {}, {}, {used_s, Waited{waited_s, times}}).contended;
+  };
+  EXPECT_FALSE(contended(brief, 0, 0.002, 2));
+  EXPECT_TRUE(contended(brief, 0, 0.01, 4));
+  EXPECT_FALSE(contended(brief, 0, 0.01, 400)) << "25 us each is what waking up takes";
+  EXPECT_FALSE(contended(long_ones, 1.95, 0.09, 20));
+  EXPECT_TRUE(contended(long_ones, 1.95, 0.15, 20));
+  // More threads than processors wait for each other: nobody else did anything.
+  EXPECT_FALSE(contended(long_ones, 2.0, 1.5, 500));
 }
 
 TEST(Judge, AClockThatSleepsIsIdle) {

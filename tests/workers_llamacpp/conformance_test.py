@@ -67,6 +67,18 @@ class Conformance(LlamacppTest):
         self.assertEqual(len(rows), 18)
         self.assert_right(rows)
 
+    def test_models_answer_once_they_are_loaded(self):
+        load = {"kind": "load_model", "tokens": 8}
+        rows = self.check(
+            *[{**load, "model": model(name), "format": ["f16", "q8_0"],
+               "settings": {"timing": "isolated", "cache": ["hot", "cold"]}}
+              for name in ("tiny-llama", "tiny-moe")])
+        self.assertEqual(len(rows), 8)
+        self.assert_right([row for row in rows if "lies in memory" not in (row["reason"] or "")])
+        load |= {"model": model("tiny-llama"), "format": "f16"}
+        self.assertIn("isolated", self.refusal(load))
+        self.assertIn("cold or hot", self.refusal(load, timing="isolated", cache="warm"))
+
     def test_attention_either_way(self):
         shapes = [{"seq_q": 17, "seq_kv": 17}, {"seq_q": 1, "seq_kv": 33}, {"seq_q": 9, "seq_kv": 40},
                   {"seq_q": 70, "seq_kv": 600}]

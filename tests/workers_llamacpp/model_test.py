@@ -9,6 +9,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from framework_case import WORKER
@@ -188,14 +189,64 @@ class Models(unittest.TestCase):
 
     @unittest.skipUnless(sys.platform == "linux", "files of a process are seen in /proc")
     def test_one_model_is_loaded_once(self):
-        self.worker.logits(prefill(1, format="f16"))
-        first = self.worker.model_files()
-        self.worker.logits(decode(3, 5, format="f16", kv="f16"))
-        self.assertEqual(self.worker.model_files(), first)
+        worker = Worker()
+        self.addCleanup(worker.close)
+        worker.logits(prefill(1, format="f16"))
+        first = worker.model_files()
+        worker.logits(decode(3, 5, format="f16", kv="f16"))
+        self.assertEqual(worker.model_files(), first)
         self.assertEqual(len(first), 1)
-        self.worker.logits(prefill(1, format="q8_0"))
-        self.assertNotEqual(self.worker.model_files(), first)
-        self.assertEqual(len(self.worker.model_files()), 1)  # the one before it is gone
+        worker.logits(prefill(1, format="q8_0"))
+        self.assertNotEqual(worker.model_files(), first)
+        self.assertEqual(len(worker.model_files()), 1)  # the one before it is gone
+        worker.logits({"kind": "load_model", "model": TINY, "format": "f16", "tokens": 8})
+        self.assertEqual(worker.model_files(), set())  # beside a load none stays
+
+    def test_loading_ends_with_the_answer(self):
+        """… of the same prompt through the model as it stands there already."""
+        for model in (TINY, MIXTRAL):
+            prompt = self.worker.logits(prefill(8, model=model, kv="f16"))[0]
+            load = {"kind": "load_model", "model": model, "format": "f32", "tokens": 8}
+            for cache in ("hot", "cold"):
+                with self.subTest(model=model["name"], cache=cache):
+                    ready = self.worker.prepare(load, cache=cache)
+                    if "lies in memory" in ready.get("unsupported", ""):
+                        continue  # where temporary files do
+                    handle, elements = ready["handle"], list(range(model["vocab_size"]))
+                    ask = {"handle": handle, "tensor": "logits", "copy": 0, "salt": 5, "elements": elements}
+                    self.assertEqual(set(self.worker.ask("check", run=False, **ask)["values"]), {None})
+                    first = self.worker.ask("check", run=True, **ask)["values"]
+                    self.assertLess(distance(first, prompt), EXACT)
+                    self.worker.time(handle)
+                    timed = self.worker.ask("check", run=False, **{**ask, "salt": 8})["values"]
+                    self.assertGreater(distance(timed, prompt), 0.1)  # other tokens
+                    self.worker.ask("release", handle=handle)
+
+    def test_a_file_of_the_users_is_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "m.gguf"
+            path.write_bytes(b"GGUF and nothing else")
+            load = {"kind": "load_model", "model": TINY, "format": "f32", "tokens": 8,
+                    "file": {"path": str(path), "label": "F32", "matrix_bytes": 1000, "embedding_bytes": 0,
+                             "expert_bytes": 0}}
+            ready = self.worker.prepare(load)
+            reply = self.worker.ask("check", handle=ready["handle"], tensor="logits", copy=0, run=True,
+                                    salt=5, elements=[0])
+            self.assertIn(f"cannot load {path}", reply["error"])
+            self.worker.ask("release", handle=ready["handle"])
+
+    def test_times_of_single_tokens(self):
+        for tokens, has_p99 in ((4, False), (30, True)):  # in five samples
+            ready = self.worker.prepare(decode(tokens))
+            timed = self.worker.time(ready["handle"])
+            values = {value["name"]: value["value"] for value in timed["values"]}
+            self.assertEqual(set(values), {"token_p50", "token_p99"} if has_p99 else {"token_p50"})
+            self.assertGreater(values["token_p50"], 0)
+            self.assertGreaterEqual(values.get("token_p99", 1), values["token_p50"])
+            self.worker.ask("release", handle=ready["handle"])
+        ready = self.worker.prepare(prefill(8))
+        self.assertFalse(self.worker.time(ready["handle"]).get("values"))
+        self.worker.ask("release", handle=ready["handle"])
 
     def test_refusals(self):
         windowed = {**LLAMA, "name": "w", "model_type": "mistral", "sliding_window": 32}

@@ -274,6 +274,23 @@ TEST(ModelCost, OfAFileIsThatOfItsFormat) {
 }
 
 // The longest that is allowed, and settings reach the cost.
+TEST(ModelCost, OfALoadIsTheWeightsOnceAndAPrompt) {
+  for (const auto format : {ModelFormat::f16, ModelFormat::q8_0}) {
+    const LoadModel load{{.model = known("qwen3-0.6b"), .format = format}, 8};
+    const Cost c = cost(load, Settings{});
+    EXPECT_EQ(c.rate_work(), static_cast<double>(weight_bytes(load.use.model, format).all()));
+    EXPECT_EQ(c.rate_unit, RateUnit::byte_per_s);
+    EXPECT_EQ(c.model_flops, cost(prompt_of(load), Settings{}).model_flops);
+  }
+  const LoadModel load{{.model = known("qwen3-0.6b"), .format = ModelFormat::q8_0}, 8};
+  EXPECT_EQ(work_key(load), "load_model/qwen3-0.6b/q8_0/pp8");
+  EXPECT_EQ(test_name(load), "load+pp8");
+  const auto again = parse_workload(to_json(Workload(load)), "test");
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(*again, Workload(load));
+  EXPECT_EQ(to_json(*again).find("batch"), nullptr);  // it has one sequence
+}
+
 TEST(ModelCost, OfMillionsOfTokensIsQuickAndSettingsCount) {
   const ModelUse use{.model = known("mistral-7b"), .format = ModelFormat::q4_k_m};
   const int64_t most = 1 << 24;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <omp.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,19 +10,15 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
-#ifdef __linux__
-#include <linux/magic.h>
-#include <sys/vfs.h>
-#endif
 
 #include "base/units.h"
+#include "worker/sdk/page_cache.h"
 
 namespace ridge::cpu {
 namespace {
 
 constexpr int64_t kPiece = int64_t{8} << 20;  // asked for at once
 constexpr int64_t kPage = 4096;
-constexpr double kMostLeft = 0.01;  // of the file in the page cache, for it to count as cold
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -63,33 +58,11 @@ bool read_part(int file, std::byte* out, int64_t begin, int64_t end) {
   return true;
 }
 
-// The part of a file that the page cache holds.
-double cached(int file, int64_t bytes) {
-  void* at = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ, MAP_SHARED, file, 0);
-  if (at == MAP_FAILED) return 0;
-  std::vector<unsigned char> pages(static_cast<size_t>((bytes + kPage - 1) / kPage));
-  int64_t present = 0;
-  if (::mincore(at, static_cast<size_t>(bytes), pages.data()) == 0) {
-    present = std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p & 1; });
-  }
-  ::munmap(at, static_cast<size_t>(bytes));
-  return static_cast<double>(present) / static_cast<double>(pages.size());
-}
-
 }  // namespace
 
 Result<void> can_load(CacheMode cache) {
-#ifdef __linux__
-  struct statfs where {};
-  if (cache == CacheMode::cold && ::statfs(folder().c_str(), &where) == 0 &&
-      (where.f_type == TMPFS_MAGIC || where.f_type == RAMFS_MAGIC)) {
-    return Error{fmt::format("{} lies in memory: set TMPDIR to a folder on a disk", folder())};
-  }
-  return {};
-#else
-  if (cache == CacheMode::cold) return Error{"cold: this system cannot drop a file's pages"};
-  return {};
-#endif
+  if (cache == CacheMode::warm) return Error{"load: the page cache is cold or hot"};
+  return cache == CacheMode::cold ? sdk::temporary_can_be_cold() : Result<void>{};
 }
 
 LoadOp::LoadOp(const sdk::Task& task, sdk::Arena& arena, Team& team)
@@ -110,17 +83,8 @@ void LoadOp::filled(int64_t copy) {
   if (::fsync(file) != 0) fail("cannot write to a file in " + folder());
 }
 
-void LoadOp::before([[maybe_unused]] int64_t copy) {
-#ifdef __linux__
-  if (task().settings.cache != CacheMode::cold) return;
-  const int file = files_[static_cast<size_t>(copy)];
-  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-  if (const double left = cached(file, bytes_); left > kMostLeft) {
-    throw std::runtime_error(fmt::format(
-        "the page cache keeps {:.0f} % of the file: this file system cannot be read cold",
-        100 * left));
-  }
-#endif
+void LoadOp::before(int64_t copy) {
+  sdk::make_pages(files_[static_cast<size_t>(copy)], bytes_, task().settings.cache);
 }
 
 void LoadOp::run(int64_t copy) {

@@ -8,6 +8,7 @@
 
 #include "alloc_op.h"
 #include "graph_op.h"
+#include "load_op.h"
 #include "model_op.h"
 
 namespace ridge::llamacpp {
@@ -103,9 +104,17 @@ Result<std::unique_ptr<sdk::Op>> LlamacppWorker::prepare(const sdk::Task& task) 
   if (!found) return found.error();
   const Place& place = **found;
   const int threads = task.settings.threads > 0 ? task.settings.threads : host_.cores;
-  if (model_use(task.work)) {
+  if (std::holds_alternative<LoadModel>(task.work)) {
+    models_.forget();
+    loaded_ = true;
     return std::unique_ptr<sdk::Op>(
-        std::make_unique<ModelOp>(task, *engine_, models_, place, threads, host_.cores));
+        std::make_unique<LoadModelOp>(task, *engine_, place, threads, host_.cores));
+  }
+  if (const ModelUse* use = model_use(task.work)) {
+    auto model = models_.load(*use, place, task.seed, host_.cores);
+    if (loaded_) models_.forget();  // the next load wants the memory
+    return std::unique_ptr<sdk::Op>(
+        std::make_unique<ModelOp>(task, *engine_, std::move(model), place, threads));
   }
   auto plan = plan_of(task.work, task.settings, place, *engine_);
   if (!plan) return plan.error();

@@ -19,6 +19,7 @@ class LlamacppWorker : public sdk::Worker {
   Result<void> supports(const Workload& work, const Settings& settings,
                         std::string_view device) override;
   Result<std::unique_ptr<sdk::Op>> prepare(const sdk::Task& task) override;
+  void park() override { models_.forget_files(); }
 
  private:
   Result<const Place*> place_of(std::string_view device) const;
@@ -27,6 +28,7 @@ class LlamacppWorker : public sdk::Worker {
   mlx_worker::Host host_;
   std::optional<Engine> engine_;  // made by describe(), where what is wrong with it can be said
   Models models_;
+  bool loaded_ = false;  // a model by itself: memory for a second one may be missing
 };
 
 }  // namespace ridge::llamacpp

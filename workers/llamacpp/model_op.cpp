@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -17,25 +19,40 @@ namespace {
 
 constexpr int64_t kCallTokens = 2048;       // llama-bench's -b
 constexpr uint32_t kContextMultiple = 256;  // libllama rounds a sequence's context up to it
+constexpr size_t kLeastForP99 = 100;        // tokens
+
+double now_ns() {
+  return std::chrono::duration<double, std::nano>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// The smallest that at least this share does not exceed; reorders them, of which there are some.
+double quantile(std::vector<double>& values, double share) {
+  const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(values.size())));
+  const auto at = values.begin() + static_cast<ptrdiff_t>(std::max<size_t>(rank, 1) - 1);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
 
 }  // namespace
 
-ModelOp::ModelOp(const sdk::Task& task, Engine& engine, Models& models, const Place& place,
-                 int threads, int cores)
+ModelOp::ModelOp(const sdk::Task& task, Engine& engine, std::shared_ptr<const Model> model,
+                 const Place& place, int threads)
     : use_(*model_use(task.work)),
       decodes_(std::holds_alternative<Decode>(task.work)),
       all_logits_(false),
       settings_(task.settings),
       engine_(engine),
       place_(place),
-      threads_(threads) {
+      threads_(threads),
+      model_(std::move(model)) {
   if (const auto* prefill = std::get_if<Prefill>(&task.work)) {
     tokens_ = prefill->tokens;
     all_logits_ = prefill->logits == Prefill::Logits::all;
   } else {
     tokens_ = std::get<Decode>(task.work).tokens;
   }
-  model_ = models.load(use_, place_, task.seed, cores);
   start();
 }
 
@@ -113,6 +130,7 @@ void ModelOp::fill(const InputSource& inputs) {
   depth_ = calls_for(0, use_.depth, false, false);
   calls_ = calls_for(use_.depth, tokens_, decodes_, true);
   saved_.clear();
+  token_ns_.clear();
   ran_ = false;
   fill_cache();
 }
@@ -158,9 +176,15 @@ void ModelOp::run(int64_t) {
   make_ready();
   ready_ = false;
   saved_.clear();
+  double began = decodes_ ? now_ns() : 0;
   for (size_t i = 0; i < calls_.size(); ++i) {
     decode(calls_[i]);
-    if (decodes_) llama_synchronize(context_.get());
+    if (decodes_) {
+      llama_synchronize(context_.get());
+      const double ended = now_ns();
+      token_ns_.push_back(ended - began);
+      began = ended;
+    }
     if (i + 1 == calls_.size()) continue;
     // The next call writes its logits over these.
     for (const Call::Row& row : calls_[i].rows) {
@@ -216,6 +240,14 @@ sdk::OpInfo ModelOp::info() const {
                                      show_bytes(held.model), show_bytes(held.cache),
                                      show_bytes(held.compute)));
     info.bytes_held += held.model + held.cache + held.compute;
+  }
+  if (std::vector<double> ns = token_ns_; !ns.empty()) {
+    // The first op warms up.
+    if (ns.size() > calls_.size()) ns.erase(ns.begin(), ns.begin() + std::ssize(calls_));
+    info.values.push_back({"token_p50", quantile(ns, 0.5) * 1e-9, "s"});
+    if (ns.size() >= kLeastForP99) {
+      info.values.push_back({"token_p99", quantile(ns, 0.99) * 1e-9, "s"});
+    }
   }
   return info;
 }

@@ -12,10 +12,10 @@ namespace ridge::llamacpp {
 // cache is brought back to its depth, untimed. One context; its model may be shared.
 class ModelOp : public sdk::Op {
  public:
-  // threads: of a CPU; on a GPU those that look after it. cores: that make a model. Throws
-  // std::runtime_error with what llama.cpp says where it takes model or settings not.
-  ModelOp(const sdk::Task& task, Engine& engine, Models& models, const Place& place, int threads,
-          int cores);
+  // threads: of a CPU; on a GPU those that look after it. Throws std::runtime_error with what
+  // llama.cpp says where it takes the settings not.
+  ModelOp(const sdk::Task& task, Engine& engine, std::shared_ptr<const Model> model,
+          const Place& place, int threads);
 
   void fill(const InputSource& inputs) override;
   // Of logits that were not computed since fill(): NaN.
@@ -61,6 +61,7 @@ class ModelOp : public sdk::Op {
   InputSource inputs_;
   std::vector<Call> depth_, calls_;
   std::vector<std::vector<float>> saved_;  // rows of calls before the last
+  std::vector<double> token_ns_;           // of decoding, since fill()
   bool ready_ = false, ran_ = false;
   std::string flash_;  // whether flash attention was used
 };

@@ -4,8 +4,11 @@
 
 namespace ridge::llamacpp {
 
-// An open file that no folder names, in memory where the system has such; -1 and errno.
-int nameless_file();
+enum class Lies { in_memory, on_disk };
+
+// An open file that no folder names: in memory, where the system has such files, or in the folder
+// for temporary ones; -1 and errno.
+int nameless_file(Lies where);
 // By which this process can open it once more.
 std::string path_of(int file);
 

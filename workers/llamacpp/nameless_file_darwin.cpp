@@ -1,14 +1,14 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "nameless_file.h"
 
 namespace ridge::llamacpp {
 
-int nameless_file() {
+int nameless_file(Lies) {
   std::string path = std::filesystem::temp_directory_path().string() + "/ridge-model-XXXXXX";
   const int file = ::mkstemp(path.data());
   if (file >= 0) ::unlink(path.c_str());

@@ -24,11 +24,12 @@ T take(Result<T> result) {
 
 }  // namespace
 
-std::unique_ptr<MemoryFile> synthetic_file(const ModelUse& use, uint64_t seed, int threads) {
+std::unique_ptr<MadeFile> synthetic_file(const ModelUse& use, uint64_t seed, int threads,
+                                         Lies where) {
   const std::vector<WeightTensor> tensors = weights(use.model, use.format);
   const GgufLayout layout = take(lay_out_gguf(take(gguf_metadata(use.model, use.format)),
                                               gguf_tensors(use.model, use.format)));
-  auto file = std::make_unique<MemoryFile>(layout.file_bytes);
+  auto file = std::make_unique<MadeFile>(layout.file_bytes, where);
   std::memcpy(file->bytes().data(), layout.header.data(), layout.header.size());
 
   struct Share {
@@ -56,6 +57,7 @@ std::unique_ptr<MemoryFile> synthetic_file(const ModelUse& use, uint64_t seed, i
   for (int i = 1; i < threads; ++i) team.emplace_back(work);
   work();
   team.clear();
+  file->done();
   return file;
 }
 

@@ -137,10 +137,7 @@ double kv_token(const ModelUse& use) {
 
 void finish(const ModelUse& use, double tokens, double outputs, Cost& cost) {
   const auto batch = static_cast<double>(use.batch);
-  const double weights =
-      use.file ? static_cast<double>(use.file->matrix_bytes + use.file->embedding_bytes +
-                                     use.file->expert_bytes)
-               : static_cast<double>(weight_bytes(use.model, use.format).all());
+  const auto weights = static_cast<double>(weight_bytes_of(use));
   cost.bytes_written =
       batch * (tokens * kv_token(use) + 4 * outputs * static_cast<double>(use.model.vocab_size));
   cost.count = batch * tokens;

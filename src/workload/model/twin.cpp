@@ -46,6 +46,7 @@ std::optional<Workload> twin(const Workload& work) {
     prefill.use.depth = 0;
     return prefill;
   }
+  if (const auto* load = std::get_if<LoadModel>(&work)) return twin(prompt_of(*load));
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@ namespace ridge {
 // Another work that must give the same logits: both read token_at() by position.
 //   decode of n tokens at depth d   = prefill of the same d + n tokens, from nothing
 //   prefill of n tokens at depth d  = decode of the last token at depth d + n - 1
+//   a load and a prompt of n tokens = the same
 // nullopt: the work is no model's.
 std::optional<Workload> twin(const Workload& work);
 // Where an element of the work's logits stands among its twin's; nullopt: the twin does not give

@@ -51,4 +51,11 @@ std::string use_key(const ModelUse& use) {
   return key;
 }
 
+int64_t weight_bytes_of(const ModelUse& use) {
+  if (use.file) {
+    return use.file->matrix_bytes + use.file->embedding_bytes + use.file->expert_bytes;
+  }
+  return weight_bytes(use.model, use.format).all();
+}
+
 }  // namespace ridge

@@ -9,9 +9,9 @@
 
 namespace ridge {
 
-// What prefill and decode have in common: a model, the form of its weights and of its cache, and
-// how much it already holds. The weights are the file's, or, without one, random ones that follow
-// from (seed, tensor name) alone, so that nobody needs a download.
+// What prefill, decode and load_model have in common: a model, the form of its weights and of its
+// cache, and how much it already holds. The weights are the file's, or, without one, random ones
+// that follow from (seed, tensor name) alone, so that nobody needs a download.
 struct ModelUse {
   ModelConfig model;
   ModelFormat format = ModelFormat::f16;  // of synthetic weights
@@ -37,5 +37,7 @@ Result<void> validate(const ModelUse& use, int64_t tokens, std::string_view kind
 std::string format_name(const ModelUse& use);
 // "qwen3-0.6b/q8_0", and what is not the default: "/kv-q8_0", "/b4".
 std::string use_key(const ModelUse& use);
+// Of all weights: the file's, or what the format makes of the model's.
+int64_t weight_bytes_of(const ModelUse& use);
 
 }  // namespace ridge
