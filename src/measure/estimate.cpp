@@ -27,7 +27,14 @@ double bytes_filled(const PlannedRow& row) {
 // of its chip, of which models reach about this much.
 constexpr double kOfPeak = 0.4, kOfBandwidth = 0.6;
 
+// Files are the host's to read, whichever device they go to.
+constexpr double kDisk = 1e9, kPageCache = 5e9;  // B/s
+
 RoughRates rates_for(const PlannedRow& row, RoughRates rates) {
+  if (reads_file(row.work)) {
+    rates.byte_per_s = row.settings.cache == CacheMode::cold ? kDisk : kPageCache;
+    return rates;
+  }
   if (!model_use(row.work) || !row.ceilings || row.ceilings->processor) return rates;
   for (const Ceilings::Compute& one : row.ceilings->compute) {
     if (one.dtype == "f16") rates.flop_per_s = std::max(rates.flop_per_s, kOfPeak * one.flops);

@@ -67,7 +67,7 @@ Result<Graph> quantised(const Gemm& gemm, Place place) {
   return graph;
 }
 
-Result<Graph> graph_of(const Gemm& gemm, const Settings&, Place place) {
+Result<Graph> kind_graph(const Gemm& gemm, const Settings&, Place place) {
   if (auto yes = has_dtype(gemm.dtype, place, "product"); !yes) return yes.error();
   if (gemm.output_dtype() != Gemm{.dtype = gemm.dtype}.output_dtype()) {
     return Error{"MLX's products have the dtype of their operands"};
@@ -93,8 +93,8 @@ Result<Graph> graph_of(const Gemm& gemm, const Settings&, Place place) {
   return graph;
 }
 
-Result<Graph> graph_of(const Sustained& sustained, const Settings& settings, Place place) {
-  return graph_of(sustained.gemm, settings, place);
+Result<Graph> kind_graph(const Sustained& sustained, const Settings& settings, Place place) {
+  return kind_graph(sustained.gemm, settings, place);
 }
 
 // Sums of 8192 elements, the last of what is left.
@@ -111,7 +111,7 @@ Arrays chunk_sums(const Arrays& in) {
   return {parts.size() == 1 ? parts[0] : mx::concatenate(parts)};
 }
 
-Result<Graph> graph_of(const Stream& stream, const Settings& settings, Place place) {
+Result<Graph> kind_graph(const Stream& stream, const Settings& settings, Place place) {
   if (stream.nontemporal) return Error{"MLX has no stores that bypass the caches"};
   Graph graph;
   switch (stream.op) {
@@ -151,14 +151,14 @@ Result<Graph> graph_of(const Stream& stream, const Settings& settings, Place pla
   return graph;
 }
 
-Result<Graph> graph_of(const WorkingSet& set, const Settings& settings, Place place) {
+Result<Graph> kind_graph(const WorkingSet& set, const Settings& settings, Place place) {
   if (set.op == WorkingSet::Op::chase) {
     return Error{"MLX has no chain of loads: each step would be a call"};
   }
-  return graph_of(set.as_stream(), settings, place);
+  return kind_graph(set.as_stream(), settings, place);
 }
 
-Result<Graph> graph_of(const ConvStack& stack, const Settings&, Place place) {
+Result<Graph> kind_graph(const ConvStack& stack, const Settings&, Place place) {
   if (auto yes = has_dtype(stack.dtype, place, "convolution"); !yes) return yes.error();
   Graph graph{.kernel = "conv2d 1x1"};
   graph.by_blas = place == Place::cpu;
@@ -182,7 +182,7 @@ Result<Graph> graph_of(const ConvStack& stack, const Settings&, Place place) {
   return graph;
 }
 
-Result<Graph> graph_of(const Dispatch& dispatch, const Settings& settings, Place) {
+Result<Graph> kind_graph(const Dispatch& dispatch, const Settings& settings, Place) {
   Graph graph{.kernel = settings.graph ? "compiled additions" : "add"};
   if (settings.graph) graph.notes.emplace_back("compiling makes several additions one kernel");
   graph.waits = true;
@@ -205,7 +205,7 @@ mx::array window_mask(const Attention& a) {
                          mx::less(behind, mx::array(static_cast<int>(*a.window))));
 }
 
-Result<Graph> graph_of(const Attention& a, const Settings& settings, Place place) {
+Result<Graph> kind_graph(const Attention& a, const Settings& settings, Place place) {
   if (auto yes = has_dtype(a.dtype, place, "attention"); !yes) return yes.error();
   const bool backward = a.pass == Attention::Pass::bwd, on_cpu = place == Place::cpu;
   const std::string& way = settings.backend;
@@ -279,11 +279,11 @@ Result<Graph> graph_of(const Attention& a, const Settings& settings, Place place
   return graph;
 }
 
-Result<Graph> graph_of(const Load&, const Settings&, Place) {
+Result<Graph> kind_graph(const Load&, const Settings&, Place) {
   return Error{"MLX reads no raw files"};
 }
 
-Result<Graph> graph_of(const Alloc&, const Settings&, Place) { return Error{"alloc is no graph"}; }
+Result<Graph> kind_graph(const Alloc&, const Settings&, Place) { return Error{"alloc is no graph"}; }
 
 }  // namespace
 
@@ -294,7 +294,15 @@ Result<Graph> graph_of(const Workload& work, const Settings& settings, Place pla
                                spec.name, spec.elements())};
     }
   }
-  return std::visit([&](const auto& w) { return graph_of(w, settings, place); }, work);
+  return std::visit(
+      [&](const auto& w) -> Result<Graph> {
+        if constexpr (requires { kind_graph(w, settings, place); }) {
+          return kind_graph(w, settings, place);
+        } else {
+          return Error{fmt::format("no {} in this worker", w.kind)};
+        }
+      },
+      work);
 }
 
 mx::Dtype dtype_of(DType dtype) {
