@@ -15,8 +15,8 @@ namespace ridge {
 
 // From a model's file to the answer to a first short prompt, as of a program that just started: the
 // weights are read and laid out, a context is made, the prompt goes through (llama.cpp's "load
-// time" ends there too). Without that prompt a file that is mapped would count as loaded before a
-// byte of it was read. The cache of its settings is the page cache: cold, nothing of the file is in
+// time" ends there too). Without that prompt a file that is mapped might count as loaded before it
+// was read. The cache of its settings is the page cache: cold, nothing of the file is in
 // it; hot, all of it is. The output `logits` is f32 [1, vocab_size] of the prompt's last token.
 struct LoadModel {
   ModelUse use;  // one sequence, nothing in its cache
