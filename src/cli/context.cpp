@@ -164,7 +164,8 @@ Result<Resolved> resolve(const Choice& choice, const Context& context) {
     }
     out.query.workers.push_back(*at);
   }
-  if (choice.workers.empty()) out.query.workers = found;
+  out.query.named = !choice.workers.empty();
+  if (!out.query.named) out.query.workers = found;
   out.query.items = out.suite.items;
   out.query.devices = choice.devices;
   out.query.interrupted = interrupted;

@@ -59,6 +59,7 @@ Result<SideChoice> resolve_side(const std::string& text, const Resolved& resolve
     if (!seen.insert(key).second) return Error{fmt::format("{}: '{}' twice", where, key)};
     if (key == "worker") {
       worker = value;
+      query.named = true;
     } else if (key == "device") {
       query.devices = {value};
       out.side.names_device = true;

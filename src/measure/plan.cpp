@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "worker/client.h"
+#include "worker/missing_library.h"
 
 namespace ridge {
 namespace {
@@ -13,6 +14,9 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
   auto client = Client::start(found.file.path, effort.seed, effort.deadline_s, query.interrupted);
   if (!client) {
     found.broken = client.error().message;
+    // A package brings workers of frameworks that need not be here: a failure only where one was
+    // asked for by name.
+    const bool missing = !query.named && explain_missing_libraries(found.file.path).has_value();
     for (const SuiteItem& item : query.items) {
       if (query.wanted && !query.wanted(row_key(item.work, item.settings, found.file.name, "-"))) {
         continue;
@@ -22,7 +26,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
                       .work = item.work,
                       .settings = item.settings,
                       .skip = found.broken,
-                      .skip_status = Status::failed});
+                      .skip_status = missing ? Status::unsupported : Status::failed});
     }
     return;
   }

@@ -72,6 +72,7 @@ struct Plan {
 
 struct PlanQuery {
   std::vector<WorkerFile> workers;
+  bool named = false;  // the workers were asked for, and not just found
   std::vector<SuiteItem> items;
   std::vector<std::string> devices;                // none: all
   std::function<bool(const std::string&)> wanted;  // of a row_key

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "measure/plan.h"
 #include "sim_fixture.h"
 
 namespace {
@@ -34,6 +35,19 @@ TEST(MissingLibrary, WhereItIsFoundTheWorkerSpeaksForItself) {
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", GHOST_LIBRARY_FOLDER}};
   EXPECT_TRUE(holds(error_of_start(GHOST_WORKER), "exited with code 3"));
   EXPECT_FALSE(ridge::explain_missing_libraries(GHOST_WORKER));
+}
+
+TEST(MissingLibrary, IsAFailureOnlyWhereTheWorkerWasAskedFor) {
+  ridge::PlanQuery query;
+  query.workers = {{"ghost", GHOST_WORKER}};
+  query.items = {{ridge::Gemm{.m = 4, .n = 4, .k = 4}, {}}};
+  for (const bool named : {false, true}) {
+    query.named = named;
+    const ridge::Plan plan = ridge::make_plan(query, {});
+    ASSERT_EQ(plan.rows.size(), 1u);
+    EXPECT_EQ(plan.rows[0].skip_status, named ? ridge::Status::failed : ridge::Status::unsupported);
+    EXPECT_TRUE(holds(plan.rows[0].skip.value(), "libridge_ghost.so"));
+  }
 }
 
 TEST(MissingLibrary, ALibraryThatIsCutShortIsNamed) {
