@@ -283,7 +283,9 @@ Result<Graph> kind_graph(const Load&, const Settings&, Place) {
   return Error{"MLX reads no raw files"};
 }
 
-Result<Graph> kind_graph(const Alloc&, const Settings&, Place) { return Error{"alloc is no graph"}; }
+Result<Graph> kind_graph(const Alloc&, const Settings&, Place) {
+  return Error{"alloc is no graph"};
+}
 
 }  // namespace
 
