@@ -149,8 +149,9 @@ std::string_view name(ChipVerdict::Is is) {
 
 ChipVerdict judge(const Roof& roof, const std::vector<DeviceChip>& chips, const Header& header,
                   const Row& from) {
-  if (roof.kind == Roof::Kind::call || roof.kind == Roof::Kind::file)
+  if (roof.kind == Roof::Kind::call || roof.kind == Roof::Kind::file) {
     return unknown("no figure is published");
+  }
   const DeviceChip* device = chip_of(chips, roof.device);
   const Chip* chip = device ? device->match.chip : nullptr;
   if (roof.kind == Roof::Kind::memory) return judge_memory(roof, chip, header);

@@ -113,13 +113,7 @@ std::string refusal(const Sides& sides, const std::vector<Member>& a, const std:
 std::string bound_of(const std::optional<Limit>& limit) {
   if (!limit) return "no roof";
   if (limit->share < kBoundFrom) return "no limit";
-  switch (limit->kind) {
-    case Roof::Kind::compute: return "compute";
-    case Roof::Kind::memory: return "memory";
-    case Roof::Kind::call: return "call";
-    case Roof::Kind::file: break;
-  }
-  return "file";
+  return std::string(name(limit->kind));
 }
 
 std::vector<BoundGroup> bound_groups(const std::vector<Pair>& pairs) {

@@ -15,10 +15,10 @@ namespace {
 
 using namespace evidence;
 
-// FLOP for each byte that a product must have to show what its dtype can do. Below it memory binds
-// it on nearly any machine: a decode product (1 FLOP a byte) is no roof of anything's compute.
 constexpr double kFileOfCaches = 8;    // times the last cache: a file that shows reading
 constexpr double kLeastFile = 0x1p26;  // where caches are not known
+// FLOP for each byte that a product must have to show what its dtype can do. Below it memory binds
+// it on nearly any machine: a decode product (1 FLOP a byte) is no roof of anything's compute.
 constexpr double kShowsCompute = 32;
 
 // Puts the roof in where none of its sort is as high. `row` of `run` is where it comes from.
@@ -199,6 +199,16 @@ std::string_view name(Roof::Kind kind) {
     case Roof::Kind::memory: return "memory";
     case Roof::Kind::call: return "call";
     case Roof::Kind::file: return "file";
+  }
+  throw std::logic_error("no such kind of roof");
+}
+
+RateUnit unit_of(const Roof& roof) {
+  switch (roof.kind) {
+    case Roof::Kind::compute: return RateUnit::flop_per_s;
+    case Roof::Kind::memory:
+    case Roof::Kind::file: return RateUnit::byte_per_s;
+    case Roof::Kind::call: return RateUnit::call_per_s;
   }
   throw std::logic_error("no such kind of roof");
 }

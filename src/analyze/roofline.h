@@ -33,6 +33,7 @@ struct Roof {
   std::string worker;     // of a call, which costs what its library takes; else empty
 };
 std::string_view name(Roof::Kind kind);
+RateUnit unit_of(const Roof& roof);
 
 // The most that a level of cache holds for so many threads: of per-core caches, all that they use.
 struct CacheLevel {

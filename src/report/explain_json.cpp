@@ -15,9 +15,7 @@ Json roof_json(const Roof& roof, const ChipVerdict& verdict) {
   out.set("operation", roof.operation).set("level", text_or_null(roof.level));
   out.set("worker", text_or_null(roof.worker)).set("rate", roof.rate.value);
   out.set("ci", interval_json(roof.rate.interval));
-  out.set("unit", roof.kind == Roof::Kind::compute ? "FLOP/s"
-                  : roof.kind == Roof::Kind::call  ? "call/s"
-                                                   : "B/s");
+  out.set("unit", name(unit_of(roof)));
   out.set("from", roof.from).set("run", roof.run);
   chip.set("verdict", name(verdict.is)).set("published", verdict.published);
   chip.set("published_of", text_or_null(verdict.published_of)).set("share", verdict.share);

@@ -35,12 +35,6 @@ std::string roof_title(const Roof& roof) {
   return fmt::format("{} ({})", roof.operation, roof.worker);
 }
 
-RateUnit unit_of(const Roof& roof) {
-  return roof.kind == Roof::Kind::compute ? RateUnit::flop_per_s
-         : roof.kind == Roof::Kind::call  ? RateUnit::call_per_s
-                                          : RateUnit::byte_per_s;
-}
-
 std::string half_width(const stats::Estimate& rate) {
   return rate.interval.width() > 0 ? fmt::format("±{:.1f} %", 100 * rate.relative_half_width())
                                    : "–";

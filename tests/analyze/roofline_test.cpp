@@ -8,6 +8,7 @@
 #include <map>
 
 #include "machine_rows.h"
+#include "mistral_7b.h"
 
 namespace {
 
@@ -330,16 +331,7 @@ TEST(Roofline, OfFilesStandsAboveLoads) {
   const Load file{.bytes = int64_t{1} << 30};  // 1 GiB/s cold, 8 hot
   const double second = 1e9;
   run.rows = {row_of(file, cold, second, machine, 1), row_of(file, hot, second / 8, machine, 2)};
-  const LoadModel load{{.model = {.name = "m",
-                                  .num_hidden_layers = 8,
-                                  .hidden_size = 1024,
-                                  .num_attention_heads = 8,
-                                  .num_key_value_heads = 8,
-                                  .head_dim = 128,
-                                  .intermediate_size = 4096,
-                                  .vocab_size = 32000,
-                                  .max_position_embeddings = 4096}},
-                       8};
+  const LoadModel load{{.model = mistral_7b()}, 8};
   const double floor = cost(load, cold).bytes_read / 0x1p30 * second;
   run.rows.push_back(row_of(load, cold, floor / 0.9, machine, 3));
   run.rows.push_back(row_of(load, hot, floor / 8 / 0.4, machine, 4));

@@ -273,7 +273,6 @@ TEST(ModelCost, OfAFileIsThatOfItsFormat) {
   EXPECT_LT(decode_cost(file, 1, 512).bytes_read, decode_cost(synthetic, 1, 512).bytes_read);
 }
 
-// The longest that is allowed, and settings reach the cost.
 TEST(ModelCost, OfALoadIsTheWeightsOnceAndAPrompt) {
   for (const auto format : {ModelFormat::f16, ModelFormat::q8_0}) {
     const LoadModel load{{.model = known("qwen3-0.6b"), .format = format}, 8};
@@ -291,6 +290,7 @@ TEST(ModelCost, OfALoadIsTheWeightsOnceAndAPrompt) {
   EXPECT_EQ(to_json(*again).find("batch"), nullptr);  // it has one sequence
 }
 
+// The longest that is allowed, and settings reach the cost.
 TEST(ModelCost, OfMillionsOfTokensIsQuickAndSettingsCount) {
   const ModelUse use{.model = known("mistral-7b"), .format = ModelFormat::q4_k_m};
   const int64_t most = 1 << 24;
