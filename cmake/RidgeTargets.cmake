@@ -27,10 +27,25 @@ function(ridge_library name)
                                       PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# ridge_test(NAME SOURCES a.cpp ... DEPENDS base ... [LINK external ...] [LABELS fast])
-# A GoogleTest program (with RapidCheck) whose every test ctest sees.
+# ridge_paths(TARGET name=path ...): defines what of tests/paths.h the target uses.
+function(ridge_paths target)
+  set(text "#include \"paths.h\"\n\n")
+  foreach(pair ${ARGN})
+    string(REGEX MATCH "^([a-z_]+)=(.*)$" matched "${pair}")
+    string(APPEND text "std::string paths::${CMAKE_MATCH_1}() { return R\"(${CMAKE_MATCH_2})\"; }\n")
+  endforeach()
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}_paths.cpp)
+  file(GENERATE OUTPUT ${source} CONTENT "${text}")
+  target_sources(${target} PRIVATE ${source})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+endfunction()
+
+# ridge_test(NAME SOURCES a.cpp ... DEPENDS base ... [LINK external ...] [LABELS fast]
+#            [PATHS name=path ...])
+# A GoogleTest program (with RapidCheck) whose every test ctest sees. Of tests/paths.h it has
+# data() and here(), and what PATHS names.
 function(ridge_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LINK;LABELS;PATHS" ${ARGN})
   if(NOT ARG_LABELS)
     set(ARG_LABELS fast)
   endif()
@@ -38,6 +53,7 @@ function(ridge_test name)
     set(ARG_TIMEOUT 300)
   endif()
   add_executable(test_${name} ${ARG_SOURCES})
+  ridge_paths(test_${name} data=${PROJECT_SOURCE_DIR}/data here=${CMAKE_CURRENT_SOURCE_DIR} ${ARG_PATHS})
   list(TRANSFORM ARG_DEPENDS PREPEND ridge_)
   target_link_libraries(test_${name} PRIVATE ridge_options ${ARG_DEPENDS} ${ARG_LINK}
                                              GTest::gtest_main)

@@ -7,13 +7,15 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "paths.h"
+
 namespace {
 
 using namespace ridge;
 
 const ChipDatabase& database() {
   static const ChipDatabase all = [] {
-    auto read = read_chips(RIDGE_DATA);
+    auto read = read_chips(paths::data());
     if (!read) throw std::runtime_error(read.error().message);
     return *read;
   }();

@@ -8,12 +8,13 @@
 #include <string>
 
 #include "base/json.h"
+#include "paths.h"
 
 namespace ridge {
 
 // A file of tests/base/data, which a script beside it made.
 inline Json read_data(const std::string& file) {
-  std::ifstream in(BASE_TEST_DATA + file);
+  std::ifstream in(paths::here() + "/data/" + file);
   std::stringstream text;
   text << in.rdbuf();
   return Json::parse(text.str()).value();

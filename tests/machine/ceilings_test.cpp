@@ -5,13 +5,14 @@
 #include <stdexcept>
 
 #include "machine/nvml.h"
+#include "paths.h"
 
 namespace ridge {
 namespace {
 
 const ChipDatabase& database() {
   static const ChipDatabase all = [] {
-    auto read = read_chips(RIDGE_DATA);
+    auto read = read_chips(paths::data());
     if (!read) throw std::runtime_error(read.error().message);
     return *read;
   }();
@@ -175,7 +176,7 @@ TEST(Ceilings, WhatACacheMayHoldCostsNoMemory) {
 // Its driver tells 1980 MHz, 3201 MHz of a 6144-bit memory: 4.92 TB/s where 4.8 are published.
 TEST(Ceilings, OfWhatTheDriverTells) {
   Machine machine;
-  machine.nvidia = machine::read_nvidia(RIDGE_FAKE_NVML);
+  machine.nvidia = machine::read_nvidia(paths::fake_nvml());
   ASSERT_GE(machine.nvidia.devices.size(), 1u);
   const auto h200 = of(machine, "NVIDIA H200");
   ASSERT_TRUE(h200);

@@ -12,6 +12,7 @@
 
 #include "fixture.h"
 #include "machine/nvml.h"
+#include "paths.h"
 
 namespace ridge::machine {
 namespace {
@@ -23,7 +24,7 @@ std::string text_of(const std::string& path) {
 
 const ChipDatabase& database() {
   static const ChipDatabase all = [] {
-    auto read = read_chips(RIDGE_DATA);
+    auto read = read_chips(paths::data());
     if (!read) throw std::runtime_error(read.error().message);
     return *read;
   }();
@@ -277,7 +278,7 @@ TEST(Chips, RealMachines) {
   EXPECT_EQ(to_json(hidden[0]).find("per_core"), nullptr);
 
   Machine gpus;
-  gpus.nvidia = read_nvidia(RIDGE_FAKE_NVML);
+  gpus.nvidia = read_nvidia(paths::fake_nvml());
   gpus.apple_gpu.name = "Apple M3 Max";
   gpus.apple_gpu.cores = 40;
   const auto found = match_machine(database(), gpus);
@@ -340,7 +341,7 @@ RC_GTEST_PROP(Chips, ChangedNamesDoNotMatch, ()) {
 }
 
 std::string refusal(const std::string& chips) {
-  const auto read = parse_chips(chips, "c", text_of(RIDGE_DATA "/links.json"), "l");
+  const auto read = parse_chips(chips, "c", text_of(paths::data() + "/links.json"), "l");
   return read ? "" : read.error().message;
 }
 std::string with_chip(const std::string& members, const std::string& more = "") {
@@ -378,7 +379,7 @@ TEST(Chips, AFaultyFileSaysWhere) {
        "chip 1 (x): model 2", "'x' stands twice");
   says(with_chip(R"("peaks_reason": "r", "models": [])"), "chip 1 (x)", "empty");
   EXPECT_FALSE(read_chips("/nowhere"));
-  const std::string whole = text_of(RIDGE_DATA "/chips.json");
+  const std::string whole = text_of(paths::data() + "/chips.json");
   ASSERT_EQ(refusal(whole), "");
   for (size_t cut = 0; cut + 3 < whole.size(); cut += 1 + whole.size() / 40) {
     EXPECT_NE(refusal(whole.substr(0, cut)), "") << cut;

@@ -9,12 +9,13 @@
 #include <string>
 
 #include "machine/machine.h"
+#include "paths.h"
 
 namespace ridge::machine {
 
 inline Sources fixture(const std::string& name) {
   Sources sources;
-  sources.root = RIDGE_FIXTURES + name;
+  sources.root = paths::here() + "/fixtures/" + name;
   sources.hwloc_xml = sources.root + "/hwloc.xml";
   sources.nvml_library = "";
   sources.process_window_ms = 0;
@@ -44,7 +45,8 @@ class Tree {
     std::ofstream(root_ + path, std::ios::binary) << content;
   }
   void copy(const std::string& name) const {
-    std::filesystem::copy(RIDGE_FIXTURES + name, root_, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(paths::here() + "/fixtures/" + name, root_,
+                          std::filesystem::copy_options::recursive);
   }
   const std::string& root() const { return root_; }
   Sources sources() const {

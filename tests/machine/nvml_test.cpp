@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "fixture.h"
+#include "paths.h"
 
 namespace ridge::machine {
 namespace {
 
 TEST(Nvml, AFullAnswer) {
-  const Nvidia nvidia = read_nvidia(RIDGE_FAKE_NVML);
+  const Nvidia nvidia = read_nvidia(paths::fake_nvml());
   EXPECT_EQ(*nvidia.driver_version, "580.65.06");
   EXPECT_EQ(*nvidia.cuda_version, "13.1");
   ASSERT_EQ(nvidia.devices.size(), 2u);
@@ -38,7 +39,7 @@ TEST(Nvml, AFullAnswer) {
 }
 
 TEST(Nvml, ADeviceThatRefuses) {
-  const Nvidia nvidia = read_nvidia(RIDGE_FAKE_NVML);
+  const Nvidia nvidia = read_nvidia(paths::fake_nvml());
   ASSERT_EQ(nvidia.devices.size(), 2u);
   const NvidiaDevice& d = nvidia.devices[1];
   EXPECT_EQ(*d.name, std::string(95, 'A'));  // a name without an end
@@ -52,10 +53,10 @@ TEST(Nvml, ADeviceThatRefuses) {
 }
 
 TEST(Nvml, IsShutDownAgain) {
-  void* library = ::dlopen(RIDGE_FAKE_NVML, RTLD_NOW | RTLD_LOCAL);
+  void* library = ::dlopen(paths::fake_nvml().c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(library, nullptr);
   const auto users = reinterpret_cast<int (*)()>(::dlsym(library, "ridge_fake_users"));
-  read_nvidia(RIDGE_FAKE_NVML);
+  read_nvidia(paths::fake_nvml());
   EXPECT_EQ(users(), 0);
   ::dlclose(library);
 }
@@ -75,7 +76,7 @@ TEST(Nvml, AFixtureGetsNoDriverOfThisMachine) {
   Sources sources = fixture("amd_vm");
   sources.nvml_library = "libnvidia-ml.so.1";
   EXPECT_EQ(discover(sources).nvidia.reason, "NVIDIA devices were not looked for");
-  sources.nvml_library = RIDGE_FAKE_NVML;
+  sources.nvml_library = paths::fake_nvml();
   const Machine m = discover(sources);
   EXPECT_EQ(m.nvidia.devices.size(), 2u);
   EXPECT_NE(machine_key(m).find("1x-nvidia-h200"), std::string::npos);

@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "paths.h"
 #include "sim_runs.h"
 
 namespace {
@@ -44,7 +45,7 @@ class Live : public ::testing::Test {
     script << "#!/bin/sh\necho \"$$ side " << side << "\" >> " << log()
            << "\nexport RIDGE_TEST_LOG=" << log() << "\n";
     for (const auto& [key, value] : variables) script << "export " << key << "=" << value << "\n";
-    script << "exec " << SIM_WORKER << " \"$@\"\n";
+    script << "exec " << paths::worker() << " \"$@\"\n";
     script.close();
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     return {name, path.string()};

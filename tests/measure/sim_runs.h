@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "measure/runner.h"
+#include "paths.h"
 #include "sim_fixture.h"
 
 // Whole runs on the simulated worker.
@@ -12,7 +13,7 @@ namespace sim_test {
 inline ridge::PlanQuery query_of(std::vector<ridge::SuiteItem> items, int workers = 1) {
   ridge::PlanQuery query;
   for (int i = 0; i < workers; ++i) {
-    query.workers.push_back({"sim" + std::to_string(i), SIM_WORKER});
+    query.workers.push_back({"sim" + std::to_string(i), paths::worker()});
   }
   query.items = std::move(items);
   return query;

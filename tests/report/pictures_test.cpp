@@ -13,6 +13,7 @@
 #include <map>
 #include <sstream>
 
+#include "paths.h"
 #include "picture_reader.h"
 #include "sample_pictures.h"
 
@@ -364,7 +365,7 @@ TEST(Pictures, LookAsTheyDid) {
     for (const int width : {40, 80, 200}) {
       const auto pictures = sample_pictures({.width = width, .unicode = unicode});
       for (size_t i = 0; i < pictures.size(); ++i) {
-        const std::string path = std::string(REPORT_GOLDEN) + names[i] + "_" +
+        const std::string path = paths::here() + "/golden/" + names[i] + "_" +
                                  std::to_string(width) + (unicode ? "" : "_ascii") + ".txt";
         if (std::getenv("RIDGE_REMAKE_GOLDEN")) std::ofstream(path) << pictures[i];
         std::stringstream golden;

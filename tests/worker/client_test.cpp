@@ -11,6 +11,7 @@
 
 #include "machine/cpu_time.h"
 #include "measure/check.h"
+#include "paths.h"
 #include "sim_fixture.h"
 
 namespace {
@@ -22,7 +23,7 @@ using sim_test::hot;
 using sim_test::kPatience;
 
 Client started() {
-  auto client = Client::start(SIM_WORKER, 7, kPatience);
+  auto client = Client::start(paths::worker(), 7, kPatience);
   EXPECT_TRUE(client) << client.error().message;
   return *std::move(client);
 }

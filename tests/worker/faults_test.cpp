@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "paths.h"
 #include "sim_fixture.h"
 
 namespace {
@@ -40,7 +41,7 @@ Ending go_through(const std::string& verb, double deadline_s) {
     end.verb = asked;
     return asked == verb ? deadline_s : kPatience;
   };
-  auto client = Client::start(SIM_WORKER, 1, within("hello"));
+  auto client = Client::start(paths::worker(), 1, within("hello"));
   if (!client) {
     end.message = client.error().message;
     end.alive = false;
@@ -182,7 +183,7 @@ TEST(Fault, ABookIsCutShort) {
 // It fills its stdout and does not read its stdin, while we still write a long request.
 TEST(Fault, AWorkerThatOnlyWritesFillsNoMemory) {
   const Environment environment{{"RIDGE_TEST_MODE", "gush@hello"}};
-  auto client = Client::start(SIM_WORKER, 1, kPatience);
+  auto client = Client::start(paths::worker(), 1, kPatience);
   ASSERT_TRUE(client) << client.error().message;
   const std::vector<protocol::Prepare> questions(20'000, {gemm(8, 8, 8), hot(), "0", 0});
   auto answers = client->supports(questions, kPatience);
@@ -211,7 +212,7 @@ TEST(Fault, AtCancel) {
                                                           {"flood-line", "", ""}}) {
     SCOPED_TRACE(what + "@cancel");
     const Environment environment{{"RIDGE_TEST_MODE", what + "@cancel"}};
-    auto client = Client::start(SIM_WORKER, 1, kPatience);
+    auto client = Client::start(paths::worker(), 1, kPatience);
     ASSERT_TRUE(client);
     auto prepared = client->prepare({gemm(8, 8, 8), hot(), "0", 0}, kPatience);
     ASSERT_TRUE(prepared);
@@ -288,7 +289,7 @@ TEST(Fault, ImpossibleAnswersOfHello) {
   for (const std::string what : {"negative-clock", "huge-clock", "later-protocol", "same-devices",
                                  "many-devices", "negative-memory"}) {
     const Environment environment{{"RIDGE_TEST_MODE", what}};
-    auto client = Client::start(SIM_WORKER, 1, kPatience);
+    auto client = Client::start(paths::worker(), 1, kPatience);
     EXPECT_FALSE(client) << what;
   }
 }
@@ -326,7 +327,7 @@ TEST(Fault, ImpossibleTimesAndCounts) {
 TEST(Fault, AnEndlessStreamIsCutOff) {
   for (const std::string what : {"endless", "chatter"}) {
     const Environment environment{{"RIDGE_TEST_MODE", what}};
-    auto client = Client::start(SIM_WORKER, 1, kPatience);
+    auto client = Client::start(paths::worker(), 1, kPatience);
     ASSERT_TRUE(client);
     auto prepared = client->prepare({gemm(8, 8, 8), hot(), "0", 0}, kPatience);
     ASSERT_TRUE(prepared);
@@ -347,7 +348,7 @@ TEST(Fault, AnEndlessStreamIsCutOff) {
 
 TEST(Fault, AnInterruptIsHeardThroughAnEndlessStream) {
   const Environment environment{{"RIDGE_TEST_MODE", "chatter"}};
-  auto client = Client::start(SIM_WORKER, 1, kPatience);
+  auto client = Client::start(paths::worker(), 1, kPatience);
   ASSERT_TRUE(client);
   auto prepared = client->prepare({gemm(8, 8, 8), hot(), "0", 0}, kPatience);
   ASSERT_TRUE(prepared);

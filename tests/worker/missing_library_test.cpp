@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "measure/plan.h"
+#include "paths.h"
 #include "sim_fixture.h"
 
 namespace {
@@ -21,7 +22,7 @@ bool holds(const std::string& text, const char* part) { return text.find(part) !
 
 TEST(MissingLibrary, AWorkerSaysWhichAndWhereItLooked) {
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", "/nowhere/frameworks:/tmp"}};
-  const std::string error = error_of_start(GHOST_WORKER);
+  const std::string error = error_of_start(paths::worker());
   EXPECT_TRUE(holds(error, "libridge_ghost.so")) << error;
   EXPECT_TRUE(holds(error, "looked in /nowhere/frameworks, /tmp, ")) << error;
   EXPECT_TRUE(holds(error, "/etc/ld.so.cache")) << error;
@@ -32,14 +33,14 @@ TEST(MissingLibrary, AWorkerSaysWhichAndWhereItLooked) {
 }
 
 TEST(MissingLibrary, WhereItIsFoundTheWorkerSpeaksForItself) {
-  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", GHOST_LIBRARY_FOLDER}};
-  EXPECT_TRUE(holds(error_of_start(GHOST_WORKER), "exited with code 3"));
-  EXPECT_FALSE(ridge::explain_missing_libraries(GHOST_WORKER));
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", paths::ghost_library_folder()}};
+  EXPECT_TRUE(holds(error_of_start(paths::worker()), "exited with code 3"));
+  EXPECT_FALSE(ridge::explain_missing_libraries(paths::worker()));
 }
 
 TEST(MissingLibrary, IsAFailureOnlyWhereTheWorkerWasAskedFor) {
   ridge::PlanQuery query;
-  query.workers = {{"ghost", GHOST_WORKER}};
+  query.workers = {{"ghost", paths::worker()}};
   query.items = {{ridge::Gemm{.m = 4, .n = 4, .k = 4}, {}}};
   for (const bool named : {false, true}) {
     query.named = named;
@@ -55,16 +56,17 @@ TEST(MissingLibrary, ALibraryThatIsCutShortIsNamed) {
                       ("ridge-cut-" + std::to_string(static_cast<long>(::getpid())));
   std::filesystem::create_directories(folder);
   const auto copy = folder / "libridge_ghost.so";
-  std::filesystem::copy_file(std::filesystem::path(GHOST_LIBRARY_FOLDER) / "libridge_ghost.so",
-                             copy, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(
+      std::filesystem::path(paths::ghost_library_folder()) / "libridge_ghost.so", copy,
+      std::filesystem::copy_options::overwrite_existing);
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", folder.string()}};
-  EXPECT_FALSE(ridge::explain_cut_library(GHOST_WORKER)) << "it is whole";
+  EXPECT_FALSE(ridge::explain_cut_library(paths::worker())) << "it is whole";
   std::filesystem::resize_file(copy, 6000);
-  const auto why = ridge::explain_cut_library(GHOST_WORKER);
+  const auto why = ridge::explain_cut_library(paths::worker());
   ASSERT_TRUE(why);
   EXPECT_TRUE(holds(*why, (copy.string() + " is cut short: 5.86 KiB of ").c_str())) << *why;
   std::filesystem::resize_file(copy, 100);
-  EXPECT_TRUE(ridge::explain_cut_library(GHOST_WORKER)) << "not even its headers are whole";
+  EXPECT_TRUE(ridge::explain_cut_library(paths::worker())) << "not even its headers are whole";
   std::filesystem::remove_all(folder);
 }
 

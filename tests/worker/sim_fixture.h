@@ -8,7 +8,7 @@
 
 #include "worker/client.h"
 
-// The simulated worker (tests/worker/sim) as tests in C++ start it: SIM_WORKER is its path.
+// The simulated worker (tests/worker/sim) as tests in C++ start it: paths::worker() is its path.
 namespace sim_test {
 
 // Environment variables of the workers that are started while it lives.

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <set>
 
+#include "paths.h"
+
 namespace ridge {
 
 std::unique_ptr<Client> CpuWorkerTest::client_;
 
 void CpuWorkerTest::SetUpTestSuite() {
-  auto client = Client::start(CPU_WORKER, kSeed, kDeadline);
+  auto client = Client::start(paths::worker(), kSeed, kDeadline);
   ASSERT_TRUE(client) << client.error().message;
   client_ = std::make_unique<Client>(*std::move(client));
 }

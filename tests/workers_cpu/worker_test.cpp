@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "paths.h"
 #include "worker_fixture.h"
 
 namespace ridge {
@@ -90,12 +91,12 @@ TEST(CpuWorkerEnvironment, OpenMpVariablesChangeNothing) {
   setenv("OMP_THREAD_LIMIT", "1", 1);
   setenv("OMP_PROC_BIND", "true", 1);
   setenv("GOMP_CPU_AFFINITY", "0", 1);
-  auto steered = Client::start(CPU_WORKER, 1, 60);
+  auto steered = Client::start(paths::worker(), 1, 60);
   for (const char* variable :
        {"OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY"}) {
     unsetenv(variable);
   }
-  auto free = Client::start(CPU_WORKER, 1, 60);
+  auto free = Client::start(paths::worker(), 1, 60);
   ASSERT_TRUE(steered && free);
   for (int threads = 1; threads <= 4; ++threads) {
     const std::vector<protocol::Prepare> question = {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "any_work.h"
+#include "paths.h"
 
 namespace {
 
@@ -145,7 +146,7 @@ Vector input(const Attention& a, const InputSource& inputs, std::string_view nam
 }
 
 TEST(AttentionReference, IsWhatPlainPythonFinds) {
-  std::ifstream file(WORKLOAD_DATA "attention_vectors.json");
+  std::ifstream file(paths::here() + "/data/attention_vectors.json");
   std::stringstream text;
   text << file.rdbuf();
   const Json vectors = Json::parse(text.str()).value();

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "paths.h"
 #include "workload/ggml_blocks.h"
 
 namespace {
@@ -30,7 +31,7 @@ std::vector<uint8_t> bytes_of_hex(const std::string& hex) {
 }
 
 Json vectors() {
-  std::ifstream file(WORKLOAD_DATA "block_vectors.json");
+  std::ifstream file(paths::here() + "/data/block_vectors.json");
   std::stringstream text;
   text << file.rdbuf();
   return Json::parse(text.str()).value();

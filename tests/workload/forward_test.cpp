@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "paths.h"
 #include "workload/files/gguf_write.h"
 #include "workload/model/gguf_metadata.h"
 #include "workload/model/tokens.h"
@@ -43,7 +44,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 }
 
 TEST(Forward, AgreesWithASecondImplementation) {
-  std::ifstream file(WORKLOAD_DATA "forward_vectors.json");
+  std::ifstream file(paths::here() + "/data/forward_vectors.json");
   std::stringstream text;
   text << file.rdbuf();
   const auto vectors = Json::parse(text.str());

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "any_work.h"
+#include "paths.h"
 
 namespace {
 
@@ -87,7 +88,7 @@ TEST(Keys, AreWhatTheyAlwaysWere) {
   std::stringstream now;
   for (const auto& [work, settings] : golden_work())
     now << row_key(work, settings, "w", "0") << "\n";
-  std::ifstream file(WORKLOAD_GOLDEN);
+  std::ifstream file(paths::here() + "/keys.txt");
   std::stringstream golden;
   golden << file.rdbuf();
   EXPECT_EQ(now.str(), golden.str()) << "a key that changes loses all results stored under it";

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "model_faults.h"
+#include "paths.h"
 #include "workload/model/twin.h"
 #include "workload/workload.h"
 
@@ -24,7 +25,7 @@ using model_test::Fault;
 constexpr int64_t kLength = 12;
 
 ModelConfig model(const std::string& name) {
-  std::ifstream file(MODEL_DATA "/models/" + name + ".json");
+  std::ifstream file(paths::data() + "/models/" + name + ".json");
   std::stringstream text;
   text << file.rdbuf();
   return *parse_model(*Json::parse(text.str()), name);

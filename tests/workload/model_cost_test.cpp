@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "paths.h"
 #include "workload/model/cost.h"
 #include "workload/model/find.h"
 #include "workload/model/weights.h"
@@ -17,7 +18,7 @@ namespace {
 
 using namespace ridge;
 
-ModelConfig known(const std::string& name) { return find_model(name, MODEL_DATA).value().model; }
+ModelConfig known(const std::string& name) { return find_model(name, paths::data()).value().model; }
 
 // A model as the slow count sees it: a layer's matrices as [rows, columns].
 struct Matrix {

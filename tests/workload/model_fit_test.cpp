@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "paths.h"
 #include "workload/model/find.h"
 #include "workload/model/fit.h"
 #include "workload/model/weights.h"
@@ -17,11 +18,11 @@ namespace {
 
 using namespace ridge;
 
-ModelConfig known(const std::string& name) { return find_model(name, MODEL_DATA).value().model; }
+ModelConfig known(const std::string& name) { return find_model(name, paths::data()).value().model; }
 double mib(int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
 
 TEST(Fit, HoldsWhatLlamaCppHolds) {
-  std::ifstream file(WORKLOAD_DATA "held_models.json");
+  std::ifstream file(paths::here() + "/data/held_models.json");
   std::stringstream text;
   text << file.rdbuf();
   const auto json = Json::parse(text.str());
@@ -47,7 +48,7 @@ TEST(Fit, HoldsWhatLlamaCppHolds) {
 }
 
 ModelUse any_use() {
-  const auto names = model_names(MODEL_DATA);
+  const auto names = model_names(paths::data());
   return {.model = known(*rc::gen::elementOf(names)),
           .format = *rc::gen::elementOf(every_choice<ModelFormat>()),
           .kv = *rc::gen::elementOf(every_choice<KvFormat>()),

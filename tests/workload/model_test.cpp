@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "file_bytes.h"
+#include "paths.h"
 #include "workload/files/gguf_write.h"
 #include "workload/model/find.h"
 #include "workload/model/gguf_metadata.h"
@@ -22,7 +23,7 @@ namespace {
 using namespace ridge;
 using file_bytes::Folder;
 
-ModelConfig known(const std::string& name) { return find_model(name, MODEL_DATA).value().model; }
+ModelConfig known(const std::string& name) { return find_model(name, paths::data()).value().model; }
 
 // Published, or computed elsewhere from the same configurations: docs/models.md names the sources.
 TEST(Models, HaveThePublishedParametersAndCaches) {
@@ -49,10 +50,10 @@ TEST(Models, HaveThePublishedParametersAndCaches) {
 }
 
 TEST(Models, InDataAreValidAndNamedAsTheirFiles) {
-  const auto names = model_names(MODEL_DATA);
+  const auto names = model_names(paths::data());
   EXPECT_GE(names.size(), 9u);
   for (const std::string& name : names) {
-    const auto found = find_model(name, MODEL_DATA);
+    const auto found = find_model(name, paths::data());
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_EQ(found->model.name, name);
     EXPECT_EQ(found->file, std::nullopt);
@@ -70,7 +71,7 @@ TEST(Models, InDataAreValidAndNamedAsTheirFiles) {
 // Bytes of all tensors as llama-quantize --dry-run counts them (docs/models.md), of files that
 // `ridge model` wrote in f16. Exact but for its two digits of a MiB.
 TEST(Models, AreStoredAsTheQuantiserOfLlamaCppDoes) {
-  std::ifstream file(WORKLOAD_DATA "quantised_models.json");
+  std::ifstream file(paths::here() + "/data/quantised_models.json");
   std::stringstream text;
   text << file.rdbuf();
   const auto json = Json::parse(text.str());
@@ -100,7 +101,7 @@ TEST(Models, ComeBackFromTheGgufFilesThatAreWritten) {
       const std::string path = folder / "model.gguf";
       const auto written = write_model(path, model, format, 1, 1);
       ASSERT_TRUE(written) << written.error().message;
-      const auto found = find_model(path, MODEL_DATA);
+      const auto found = find_model(path, paths::data());
       ASSERT_TRUE(found) << found.error().message;
       EXPECT_EQ(to_json(found->model), to_json(model));
       ASSERT_TRUE(found->file);
@@ -206,7 +207,7 @@ TEST(Models, OfOtherKindsAreRefusedByName) {
                    "moe_layer_freq": 2)")
                 .find("moe_layer_freq"),
             std::string::npos);
-  EXPECT_EQ(find_model("mistral", MODEL_DATA).error().message.substr(0, 60),
+  EXPECT_EQ(find_model("mistral", paths::data()).error().message.substr(0, 60),
             "there is no model 'mistral' (known: deepseek-moe-16b, mistra");
 }
 
@@ -221,15 +222,15 @@ TEST(Models, InTheCacheOfHuggingFaceAreNamedAsTheyAreThere) {
   const std::string snapshot = folder / "models--Qwen--Qwen3-0.6B/snapshots/c1899de2";
   std::filesystem::create_directories(snapshot);
   std::ofstream(snapshot + "/config.json") << config(R"("model_type": "qwen3")");
-  EXPECT_EQ(find_model(snapshot, MODEL_DATA)->model.name, "qwen3-0.6b");
-  EXPECT_EQ(find_model(snapshot + "/", MODEL_DATA)->model.name, "qwen3-0.6b");
+  EXPECT_EQ(find_model(snapshot, paths::data())->model.name, "qwen3-0.6b");
+  EXPECT_EQ(find_model(snapshot + "/", paths::data())->model.name, "qwen3-0.6b");
 }
 
 // A folder with weights whose shapes are other ones is none of this model.
 TEST(Models, InFoldersAreHeldAgainstTheirWeights) {
   Folder folder;
   folder.write("config.json", config(R"("model_type": "llama")"));
-  EXPECT_TRUE(find_model(folder / "", MODEL_DATA));
+  EXPECT_TRUE(find_model(folder / "", paths::data()));
   const auto header = [&](int64_t rows, int64_t rest) {
     const int64_t embedding = rows * 64 * 2;
     std::string json = R"({"model.embed_tokens.weight":{"dtype":"BF16","shape":[)" +
@@ -241,14 +242,14 @@ TEST(Models, InFoldersAreHeldAgainstTheirWeights) {
     std::string file(reinterpret_cast<const char*>(&length), 8);
     return file + json + std::string(static_cast<size_t>(embedding + rest * 2), '\0');
   };
-  const int64_t all = parameters(find_model(folder / "", MODEL_DATA)->model).all;
+  const int64_t all = parameters(find_model(folder / "", paths::data())->model).all;
   folder.write("model.safetensors", header(100, all - 6400));
-  EXPECT_TRUE(find_model(folder / "", MODEL_DATA));
+  EXPECT_TRUE(find_model(folder / "", paths::data()));
   folder.write("model.safetensors", header(100, all - 6399));
-  EXPECT_NE(find_model(folder / "", MODEL_DATA).error().message.find(std::to_string(all + 1)),
+  EXPECT_NE(find_model(folder / "", paths::data()).error().message.find(std::to_string(all + 1)),
             std::string::npos);
   folder.write("model.safetensors", header(99, all - 99 * 64));
-  EXPECT_NE(find_model(folder / "", MODEL_DATA).error().message.find("[99, 64]"),
+  EXPECT_NE(find_model(folder / "", paths::data()).error().message.find("[99, 64]"),
             std::string::npos);
 }
 

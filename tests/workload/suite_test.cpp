@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "paths.h"
 #include "workload/model/find.h"
 
 namespace {
@@ -21,7 +22,7 @@ std::string with_items(const std::string& items) {
 Result<ModelUse> models(const std::string& text) {
   ModelUse use;
   if (text == "b.gguf") use.file = ModelFile{.path = text, .label = "Q6_K", .matrix_bytes = 1000};
-  auto found = find_model(use.file ? "tiny-llama" : text, MODEL_DATA);
+  auto found = find_model(use.file ? "tiny-llama" : text, paths::data());
   if (!found) return found.error();
   use.model = found->model;
   return use;
@@ -43,7 +44,7 @@ std::string error_of(const std::string& text) {
 }
 
 Suite own_suite(const std::string& name) {
-  std::ifstream file(WORKLOAD_SUITES + name);
+  std::ifstream file(paths::data() + "/suites/" + name);
   std::stringstream text;
   text << file.rdbuf();
   auto suite = parse_suite(text.str(), name, models);
@@ -126,7 +127,7 @@ TEST(SuiteText, CombinationsAreLimitedBeforeTheyAreMade) {
 
 TEST(OwnSuites, AllParse) {
   size_t found = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(WORKLOAD_SUITES)) {
+  for (const auto& entry : std::filesystem::directory_iterator(paths::data() + "/suites/")) {
     const Suite suite = own_suite(entry.path().filename().string());
     EXPECT_EQ(suite.name, entry.path().stem().string());
     EXPECT_FALSE(suite.about.empty());
