@@ -6,8 +6,9 @@
 Each turn is one `ridge run --worker torch --device cuda:0 --suite SUITE` (frameworks) and then do_bench
 of every row that it gave: triton.testing.do_bench clears the second-level cache before each call and
 takes each call's device time, so it is held against `cold` rows. Prints a line a row: both medians, and
-their ratio (above 1: ridge says faster). Needs Python's torch and triton; PyTorch's rates depend on the
-values multiplied, so inputs are uniform on [-1, 1) here as there.
+their ratio (above 1: ridge says faster), and what do_bench says of no work at all. Needs Python's
+torch and triton; PyTorch's rates depend on the values multiplied, so inputs are uniform on [-1, 1)
+here as there.
 """
 
 import json
@@ -115,6 +116,10 @@ def main():
         mean = math.exp(statistics.fmean(map(math.log, long)))
         print(f"\n{len(long)} rows of at least 100 µs: {min(long):.3f} to {max(long):.3f}, "
               f"geometric mean {mean:.3f}")
+    few = torch.zeros(32, device="cuda")
+    nothing, little = (do_bench(call, warmup=50, rep=200, return_mode="median") * 1e3
+                       for call in (lambda: None, few.zero_))
+    print(f"what do_bench says of no work: {nothing:.2f} µs; of setting 32 numbers: {little:.2f} µs")
 
 
 if __name__ == "__main__":

@@ -75,4 +75,12 @@ Cuda open_cuda() {
   return cuda;
 }
 
+void hold_stream(double ns) {
+  // at::cuda::sleep(int64_t cycles), which spins on one thread (ATen/cuda/Sleep.h).
+  static const auto sleep =
+      reinterpret_cast<void (*)(int64_t)>(::dlsym(RTLD_DEFAULT, "_ZN2at4cuda5sleepEl"));
+  constexpr double kCyclesPerNs = 2;  // today's GPUs run at 1.4 to 2.6 GHz
+  if (sleep && ns > 0) sleep(static_cast<int64_t>(ns * kCyclesPerNs));
+}
+
 }  // namespace ridge::torch

@@ -23,4 +23,8 @@ struct Cuda {
 
 Cuda open_cuda();
 
+// Keeps the current stream of the current GPU waiting for about that long, while what is submitted
+// meanwhile queues up. Does nothing where this PyTorch has no kernel for it.
+void hold_stream(double ns);
+
 }  // namespace ridge::torch

@@ -73,6 +73,8 @@ class TorchOp : public sdk::Op {
     std::optional<c10::StreamGuard> stream_;
   };
   void poison(size_t index, int64_t copy);
+  void submit(int64_t copy);  // compute() or the graph of it
+  void start_clock();
 
   sdk::Task task_;
   Place place_;
@@ -85,6 +87,7 @@ class TorchOp : public sdk::Op {
   std::optional<c10::Event> begin_, end_;
   bool started_ = false;
   double device_ns_ = -1;
+  std::optional<double> submit_ns_;  // least time that the host took for the first op of a sample
   int64_t bytes_ = 0;
   std::string pages_;
 };
