@@ -42,13 +42,13 @@ double cache_bytes(const Roofline& roofline, const std::string& device, int thre
 }
 
 // Passes through the weights that a row makes at least.
-double passes_of(const Row& row) {
+int64_t passes_of(const Row& row) {
   const int64_t micro = micro_batch_of(row.settings);
   if (const auto* decode = std::get_if<Decode>(&row.work)) {
-    return static_cast<double>(decode->tokens * ((decode->use.batch + micro - 1) / micro));
+    return decode->tokens * ((decode->use.batch + micro - 1) / micro);
   }
-  const int64_t tokens = context_of(row.work) - model_use(row.work)->depth;
-  return static_cast<double>((tokens * model_use(row.work)->batch + micro - 1) / micro);
+  const int64_t tokens = tokens_of(row.work) * model_use(row.work)->batch;
+  return (tokens + micro - 1) / micro;
 }
 
 const Roof* read_roof(const Roofline& roofline, const std::string& device, int threads,
@@ -112,7 +112,7 @@ std::optional<Needed> needed_reads(const Roofline& roofline, const Row& row,
   const double cache = cache_bytes(roofline, device, threads);
   if (!(row.cost.footprint > cache) || !(row.cost.bytes_read > 0)) return std::nullopt;
   Needed out;
-  out.spared = std::min(1.0, passes_of(row) * cache / row.cost.bytes_read);
+  out.spared = std::min(1.0, static_cast<double>(passes_of(row)) * cache / row.cost.bytes_read);
   out.bytes = row.cost.bytes_read * (1 - out.spared);
   if (!(out.bytes > 0)) return std::nullopt;
   out.bytes_per_s = rate_of(out.bytes, time_of(row));

@@ -44,7 +44,7 @@ std::vector<std::string> model_fields(const Row& row) {
           use->file ? use->file->path : "",
           std::to_string(weight_bytes_of(*use)),
           std::to_string(parameters(use->model).all),
-          std::to_string(decode ? 0 : context_of(row.work) - use->depth),
+          std::to_string(decode ? 0 : tokens_of(row.work)),
           std::to_string(decode ? decode->tokens : 0),
           std::to_string(use->depth),
           std::to_string(use->batch),

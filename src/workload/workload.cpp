@@ -135,13 +135,13 @@ ModelUse* model_use(Workload& work) {
   return const_cast<ModelUse*>(model_use(std::as_const(work)));
 }
 
-int64_t context_of(const Workload& work) {
-  const auto* prefill = std::get_if<Prefill>(&work);
-  const auto* decode = std::get_if<Decode>(&work);
-  return model_use(work)->depth + (prefill  ? prefill->tokens
-                                   : decode ? decode->tokens
-                                            : std::get<LoadModel>(work).tokens);
+int64_t tokens_of(const Workload& work) {
+  if (const auto* prefill = std::get_if<Prefill>(&work)) return prefill->tokens;
+  if (const auto* decode = std::get_if<Decode>(&work)) return decode->tokens;
+  return std::get<LoadModel>(work).tokens;
 }
+
+int64_t context_of(const Workload& work) { return model_use(work)->depth + tokens_of(work); }
 
 std::string test_name(const Workload& work) {
   if (const auto* prefill = std::get_if<Prefill>(&work)) return test_name(*prefill);

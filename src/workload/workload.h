@@ -64,7 +64,9 @@ const Gemm* gemm_of(const Workload& work);
 // The model of work that runs a whole one; nullptr for the rest.
 const ModelUse* model_use(const Workload& work);
 ModelUse* model_use(Workload& work);
-// Tokens of each sequence that the model's cache holds in the end; the work must be a model's.
+// Of work that runs a whole model: the tokens of each sequence that it takes, and how many the
+// model's cache holds in the end.
+int64_t tokens_of(const Workload& work);
 int64_t context_of(const Workload& work);
 // llama-bench's name of it, "pp512 @ d4096"; empty for work that runs no whole model.
 std::string test_name(const Workload& work);

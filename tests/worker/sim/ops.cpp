@@ -229,7 +229,7 @@ class ModelOp : public SimOp {
         use_(*model_use(task.work)),
         decodes_(std::holds_alternative<Decode>(task.work)) {
     const auto* prefill = std::get_if<Prefill>(&task.work);
-    tokens_ = context_of(task.work) - use_.depth;
+    tokens_ = tokens_of(task.work);
     all_ = prefill && prefill->logits == Prefill::Logits::all;
     use_.file.reset();
   }
