@@ -4,11 +4,11 @@
 # which are modules (GGML_BACKEND_DL): a machine without the driver, or with a processor that lacks a
 # feature of the build, loads the rest. CUDA is one module more in the same folder.
 
-# llamacpp_features: what this processor has, as ggml's options name it. Named one by one instead of
+# llamacpp_features CPUINFO: what this processor has, as ggml's options name it. Named one by one instead of
 # GGML_NATIVE: what is built here then runs on every machine that has these, and says so where not.
 llamacpp_features() {
-  if [ "$(uname -m)" != x86_64 ] || [ ! -r /proc/cpuinfo ]; then echo NATIVE; return; fi
-  has=" $(sed -n 's/^flags[^:]*://p;/^flags/q' /proc/cpuinfo) "
+  if [ "$(uname -m)" != x86_64 ] || [ ! -r "$1" ]; then echo NATIVE; return; fi
+  has=" $(sed -n 's/^flags[^:]*://p;/^flags/q' "$1") "
   while read -r option flags; do
     there=yes
     for flag in $flags; do case $has in *" $flag "*) ;; *) there='' ;; esac; done
@@ -59,7 +59,7 @@ llamacpp_options() {
 -DGIT_EXE=OFF
 EOF
   # All features off but the named: their defaults follow GGML_NATIVE.
-  on=$(llamacpp_features)
+  on=$(llamacpp_features /proc/cpuinfo)
   for feature in NATIVE SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI \
     AVX512_BF16 AMX_TILE AMX_INT8 AMX_BF16; do
     value=OFF
@@ -154,7 +154,7 @@ llamacpp_get() {
   fi
   if { [ "$1" = llamacpp-cuda ] || wants_cuda; } && [ ! -e "$folder/complete-cuda" ]; then
     nvcc=$(nvcc_here) || die "there is no nvcc here: install CUDA's toolkit, or set CUDA_PATH"
-    say "Building llama.cpp's CUDA module into $folder for $(cuda_architectures) (about 70 core-minutes)"
+    say "Building llama.cpp's CUDA module into $folder for $(cuda_architectures) (about 100 core-minutes)"
     llamacpp_source "$source"
     llamacpp_build "$source" "$build/cuda" ggml-cuda -DGGML_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
       -DCMAKE_CUDA_ARCHITECTURES="$(cuda_architectures)" \

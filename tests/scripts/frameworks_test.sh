@@ -130,6 +130,16 @@ run env RIDGE_LLAMACPP_ROOT="$built" "$script" --list llamacpp
 check "one that is named" "$out" "llamacpp: $built"
 run env CUDA_PATH=/nowhere PATH="$box/bin:/usr/bin:/bin" "$script" llamacpp-cuda
 check "CUDA without a compiler for it" "$status $err" "1 *no nvcc*"
+# AMX is built by compilers that load its tiles' configuration rightly.
+printf 'flags\t\t: fpu sse4_2 avx2 amx_tile amx_int8\n' >"$box/cpuinfo"
+for of in "12.2.0:SSE42 AVX2" "14.1.0:SSE42 AVX2 AMX_TILE AMX_INT8" ":SSE42 AVX2 AMX_TILE AMX_INT8"; do
+  printf '#!/bin/sh\necho %s\n' "${of%%:*}" >"$box/bin/versioned-c++"
+  chmod +x "$box/bin/versioned-c++"
+  # shellcheck disable=SC2016  # for the shell inside
+  run env CXX="$box/bin/versioned-c++" sh -c '. "$1/scripts/llamacpp.sh"; llamacpp_features "$2" | xargs' sh \
+    "$root" "$box/cpuinfo"
+  if [ "$(uname -m)" = x86_64 ]; then check "AMX by a compiler '${of%%:*}'" "$out" "${of#*:}"; fi
+done
 rm -rf "$built"
 cp "$box/broken" "$into/build/llamacpp-$version/vendor/llama.cpp/CMakeLists.txt"
 run "$script" llamacpp
