@@ -82,7 +82,9 @@ void add_regression(CLI::App* command, std::optional<double>& percent) {
       ->add_option_function<std::string>(
           "--fail-on-regression",
           [&percent](const std::string& text) { percent = text.empty() ? 0 : std::stod(text); },
-          "exit with 4 where a row is SLOWER, or by more than this percentage")
+          "with a baseline or a second run: exit with 4 where a row is SLOWER, or by more than "
+          "this "
+          "percentage")
       ->expected(0, 1)
       ->default_str("")
       ->check([](const std::string& text) -> std::string {
@@ -166,7 +168,7 @@ void add_compare(CLI::App& app, CompareArgs& args) {
   add_choice(command, args.choice);
   command->add_option("--budget", args.budget, "time to spend measuring, such as 90s or 5min")
       ->envname("RIDGE_BUDGET");
-  command->add_option("--rounds", args.rounds, "of A B B A, each in fresh workers")
+  command->add_option("-r,--rounds", args.rounds, "of A B B A, each in fresh workers; 3 to 500")
       ->capture_default_str();
   command->add_option("--seed", args.seed, "of inputs and order")
       ->envname("RIDGE_SEED")
@@ -247,7 +249,8 @@ int dispatch(int argc, char** argv) {
       "Ridgepoint: what this machine can do for machine learning, and why.\n"
       "Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 a benchmark failed or\n"
       "was incorrect, 2 usage, 3 unstable with --strict, 4 slower with\n"
-      "--fail-on-regression, 130 interrupted."};
+      "--fail-on-regression, 70 an error of ridge's own, 130 interrupted.\n"
+      "RIDGE_WORKER_PATH names folders of further workers."};
   app.name("ridge");
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
@@ -273,7 +276,7 @@ int dispatch(int argc, char** argv) {
   add_model(app, model_args);
   add_fit(app, fit_args);
   CLI::App* show_command = app.add_subcommand("show", "print stored runs");
-  show_command->add_option("FILE", show_args.files, "run files")->required();
+  show_command->add_option("RUN", show_args.files, "run files, or folders of them")->required();
   add_format(show_command, show_args.format, std::string(kFormats));
   CLI::App* explain_command = app.add_subcommand(
       "explain", "what limits each row: the machine's own roofs, how near they are, what helps");

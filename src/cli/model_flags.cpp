@@ -366,13 +366,15 @@ std::vector<std::string> with_long_names(std::vector<std::string> argv) {
 std::string not_taken(const std::vector<std::string>& argv) {
   constexpr const char* kDevice = "a row runs on one device, chosen with --device";
   constexpr const char* kDownload = "nothing is downloaded: name a file with -m";
-  constexpr std::array<std::pair<std::string_view, const char*>, 12> kNot = {
+  constexpr std::array<std::pair<std::string_view, const char*>, 14> kNot = {
       {{"-ngl", kDevice},
        {"--n-gpu-layers", kDevice},
        {"-sm", kDevice},
        {"--split-mode", kDevice},
        {"-mg", kDevice},
        {"--main-gpu", kDevice},
+       {"-ts", kDevice},
+       {"--tensor-split", kDevice},
        {"-hf", kDownload},
        {"--hf-repo", kDownload},
        {"--delay", "a pause between samples would let the clocks fall"},

@@ -13,8 +13,10 @@ int show(const ShowArgs& args, const Context&) {
   if (!format) {
     return complain(fmt::format("--format '{}' (known: {})", args.format, kFormats), kUsage);
   }
+  const auto files = run_files(args.files);
+  if (!files) return complain(files.error().message, kUsage);
   bool first = true;
-  for (const std::string& file : args.files) {
+  for (const std::string& file : *files) {
     auto run = read_run(file);
     if (!run) return complain(run.error().message, kUsage);
     warn(run->warnings);

@@ -31,7 +31,7 @@ void add_ceilings(Plan& plan, const ChipDatabase& database, const Machine& machi
   for (size_t worker = 0; worker < plan.workers.size(); ++worker) {
     const FoundWorker& found = plan.workers[worker];
     for (const auto& device : found.hello.devices) {
-      const bool processor = found.hello.worker == "cpu" || device.id == "cpu";
+      const bool processor = is_processor(found.hello, device);
       auto ceilings = ceilings_of(database, machine, device.name, processor);
       if (ceilings) {
         known[{worker, device.id}] = std::make_shared<const Ceilings>(*std::move(ceilings));

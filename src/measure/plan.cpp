@@ -1,12 +1,22 @@
 #include "measure/plan.h"
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 
 #include "worker/client.h"
 #include "worker/missing_library.h"
 
 namespace ridge {
 namespace {
+
+bool says_cpu(std::string_view text) {
+  constexpr std::string_view kCpu = "cpu";
+  return text.size() >= kCpu.size() &&
+         std::equal(kCpu.begin(), kCpu.end(), text.begin(), [](char wanted, char is) {
+           return wanted == static_cast<char>(std::tolower(static_cast<unsigned char>(is)));
+         });
+}
 
 // Says hello, and adds a row for every item and device, with whether it is supported.
 void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effort& effort,
@@ -46,6 +56,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
       questions.push_back({item.work, item.settings, device.id, 0});
       rows.push_back({.worker = worker,
                       .device = device.id,
+                      .on_processor = is_processor(found.hello, device),
                       .cache_bytes = device.cache_bytes,
                       .memory_bytes = device.memory_bytes.value_or(0),
                       .work = item.work,
@@ -71,6 +82,10 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
 }
 
 }  // namespace
+
+bool is_processor(const protocol::Hello& hello, const protocol::Device& device) {
+  return hello.worker == "cpu" || says_cpu(device.id) || says_cpu(device.name);
+}
 
 Plan make_plan(const PlanQuery& query, const Effort& effort) {
   Plan plan;

@@ -33,10 +33,14 @@ struct FoundWorker {
   std::string broken;  // the reason; empty: it works
 };
 
+// Whether that device is this machine's processor: by the worker's name, or by the device's.
+bool is_processor(const protocol::Hello& hello, const protocol::Device& device);
+
 // One row to be measured. `skip` holds why it cannot be.
 struct PlannedRow {
   size_t worker = 0;  // into Plan::workers
   std::string device;
+  bool on_processor = false;  // what the processor's counters of energy say is of this row
   int64_t cache_bytes = 0;                   // of the device: what `cold` has to exceed
   int64_t memory_bytes = 0;                  // of the device, 0: unknown
   std::shared_ptr<const Ceilings> ceilings;  // of the device; null: its chip is not known

@@ -299,7 +299,7 @@ class Round {
     decision = stats::decide(rule, out_.ns, ops, seconds_);
     out_.first_steady = decision.first_steady;
     out_.caveat = decision.caveat;
-    if (out_.watched.power_w) {
+    if (out_.watched.power_w && row_.on_processor) {
       const double op_s = std::accumulate(out_.ns.begin(), out_.ns.end(), 0.0) * 1e-9 /
                           static_cast<double>(out_.ns.size());
       out_.watched.telemetry.energy_j_per_op = *out_.watched.power_w * op_s;

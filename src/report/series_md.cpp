@@ -94,11 +94,10 @@ void add_curve(const CacheCurve& curve, const std::vector<SystemCache>& caches, 
                                           });
     table.add({what, "–", "not found",
                fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes)),
-               nearest == cliffs.end()
-                   ? "no step stands out of the noise"
-                   : fmt::format(
-                         "nearest step at {}: shared with others, or hidden by the reach of a TLB",
-                         size_text(nearest->capacity.value))});
+               nearest == cliffs.end() ? "no step stands out of the noise"
+                                       : fmt::format("nearest step at {}: perhaps shared with "
+                                                     "others, or hidden by the reach of a TLB",
+                                                     size_text(nearest->capacity.value))});
   }
 }
 

@@ -122,6 +122,10 @@ class Formats(RidgeTest):
             self.assertEqual(len(line), len(HEADER))
         rows = self.ridge("show", *files, "-o", "jsonl").stdout.splitlines()
         self.assertEqual(len(rows), 4)
+        # A folder is all its runs, without the samples that lie beside them.
+        folder = files[0].parent
+        self.assertTrue(list(folder.glob("*.samples.jsonl")))
+        self.assertEqual(self.ridge("show", folder, "-o", "jsonl").stdout.splitlines(), rows)
 
     def test_md_is_a_github_table(self):
         lines = table_lines(self.measured("md"))

@@ -26,6 +26,19 @@ double given(const Plan& plan) {
   });
 }
 
+// The processor's counters of energy say nothing of what another device took.
+TEST(IsProcessor, ByTheWorkersOrTheDevicesName) {
+  const auto is = [](const char* worker, const char* id, const char* name) {
+    return is_processor({.worker = worker}, {.id = id, .name = name});
+  };
+  EXPECT_TRUE(is("cpu", "0", "AMD EPYC"));
+  EXPECT_TRUE(is("torch", "cpu", "AMD EPYC"));
+  EXPECT_TRUE(is("loops", "0", "CPU"));
+  EXPECT_FALSE(is("torch", "cuda:0", "NVIDIA H200"));
+  EXPECT_FALSE(is("mlx", "gpu", "Apple M5"));
+  EXPECT_FALSE(is("loops", "0", ""));
+}
+
 RC_GTEST_PROP(ShareTime, EveryRowGetsWhatItNeedsAndTheRestIsShared, ()) {
   const RoughRates rates;
   Plan plan;
