@@ -19,7 +19,7 @@ class Usage(RidgeTest):
         self.check(["measure"])
         self.check(["run", "--frobnicate"], "--frobnicate")
         self.check(["run", "extra"], "extra")
-        self.check(["show"], "FILE")
+        self.check(["show"], "RUN")
         self.check(["show", "--out", "x", "file"])
         self.check(["run", "--rounds"], "--rounds")
 
