@@ -49,6 +49,28 @@ into=$box/cache/ridgepoint/frameworks
 
 run "$script" --list mlx
 check "what is not here is said" "$status $out" "1 mlx: not here"
+# One that Python has, by its files alone.
+mkdir -p "$box/python" "$box/site/mlx/include/mlx" "$box/site/mlx/lib" "$box/site/torch/include/ATen"
+: >"$box/site/mlx/lib/libmlx.so"
+cat >"$box/python/python3" <<END
+#!/bin/sh
+case \$2 in *"'mlx'"*) echo "$box/site/mlx" ;; *"'torch'"*) echo "$box/site/torch" ;; *) exit 1 ;; esac
+END
+chmod +x "$box/python/python3"
+has_python() { run env PATH="$box/python:$box/bin:/usr/bin:/bin" "$script" --list "$1"; }
+for of in "0.32:0 mlx: $box/site" "1.0:0 mlx: $box/site" "0.31:1 mlx: not here"; do
+  version=${of%%:*}
+  printf '#define MLX_VERSION_MAJOR %s\n#define MLX_VERSION_MINOR %s\n' "${version%.*}" "${version#*.}" \
+    >"$box/site/mlx/include/mlx/version.h"
+  has_python mlx
+  check "Python's MLX $version" "$status $out" "${of#*:}"
+done
+for of in "2.8.0:0 torch: $box/site" "2.11.0+cpu:0 torch: $box/site" "3.0.0:0 torch: $box/site" \
+  "2.7.1:1 torch: not here" "1.13.1:1 torch: not here"; do
+  echo "__version__ = '${of%%:*}'" >"$box/site/torch/version.py"
+  has_python torch
+  check "Python's PyTorch ${of%%:*}" "$status $out" "${of#*:}"
+done
 printf '#!/bin/sh\necho "no network" >&2\nexit 1\n' >"$box/pip-does"
 run "$script" mlx
 check "without a network: what to do" "$status $err" "1 *no network*scripts/frameworks"
