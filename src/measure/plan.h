@@ -41,8 +41,8 @@ struct PlannedRow {
   size_t worker = 0;  // into Plan::workers
   std::string device;
   bool on_processor = false;  // what the processor's counters of energy say is of this row
-  int64_t cache_bytes = 0;                   // of the device: what `cold` has to exceed
-  int64_t memory_bytes = 0;                  // of the device, 0: unknown
+  int64_t cache_bytes = 0;    // of the device: what `cold` has to exceed
+  int64_t memory_bytes = 0;   // of the device, 0: unknown
   std::shared_ptr<const Ceilings> ceilings;  // of the device; null: its chip is not known
   Workload work;
   Settings settings;
