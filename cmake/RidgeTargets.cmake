@@ -27,6 +27,21 @@ function(ridge_library name)
                                       PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# ridge_find_framework(NAME): sets root to the folder that holds a framework: the one that
+# RIDGE_<NAME>_ROOT names, else where scripts/frameworks says it is. Empty where there is none.
+function(ridge_find_framework name)
+  string(TOUPPER ${name} variable)
+  set(found ${RIDGE_${variable}_ROOT})
+  if(NOT found)
+    execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/frameworks --list ${name}
+                    OUTPUT_VARIABLE listed ERROR_QUIET)
+    if(listed MATCHES "^${name}: (/[^\n]+)")
+      set(found ${CMAKE_MATCH_1})
+    endif()
+  endif()
+  set(root "${found}" PARENT_SCOPE)
+endfunction()
+
 # ridge_paths(TARGET name=path ...): defines what of tests/paths.h the target uses.
 function(ridge_paths target)
   set(text "#include \"paths.h\"\n\n")
@@ -63,4 +78,14 @@ function(ridge_test name)
   if("fast" IN_LIST ARG_LABELS)
     add_dependencies(fast_tests test_${name})
   endif()
+endfunction()
+
+# ridge_framework_test(WORKER TEST [VARIABLE=VALUE ...]): TEST_test.py of this folder, a unittest program on
+# tests/worker/framework_case.py. A worker's threads are as many as the cores: two such tests at a time are
+# taken for early returns.
+function(ridge_framework_test worker test)
+  add_test(NAME workers_${worker}_${test}
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/${test}_test.py)
+  set_tests_properties(workers_${worker}_${test} PROPERTIES LABELS worker TIMEOUT 600 RUN_SERIAL ON
+    ENVIRONMENT "PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/worker;RIDGE_TEST_BINARY=$<TARGET_FILE:ridge>;RIDGE_TEST_WORKER=$<TARGET_FILE:ridge-worker-${worker}>;RIDGE_TEST_SIM=${RIDGE_SIM_FOLDER};${ARGN}")
 endfunction()

@@ -61,9 +61,11 @@ def search_path(file):
 
 class BrokenFrameworkTest(FrameworkTest):
     """The worker is copied beside the simulated one, and the copy's search path for libraries led to
-    a folder of our own."""
+    a folder of our own. Derive from framework_case.BrokenFrameworkTest, without importing the name:
+    unittest would run it as it is."""
 
     WORK = '{"kind": "gemm", "dtype": "f32", "m": 16, "n": 16, "k": 16}'
+    LIBRARY = ""  # that breaks, by the name that the loader asks for; its folder is self.real
 
     def copy_worker(self, libraries):
         self.libraries, self.workers = libraries, self.folder / "w"
@@ -94,3 +96,33 @@ class BrokenFrameworkTest(FrameworkTest):
     def assert_its_row_stands(self):
         rows = [line for line in self.run_both().stdout.splitlines() if NAME in line]
         self.assertTrue(any("FLOPS" in line for line in rows), rows)
+
+    def names(self):
+        """What the library's files are called: "libllama.so*"."""
+        return self.LIBRARY.split(".so")[0] + ".so*"
+
+    def link_the_rest(self, folder):
+        for file in folder.glob("*.so*"):
+            if not file.match(self.names()) and not (self.libraries / file.name).exists():
+                (self.libraries / file.name).symlink_to(file)
+
+    def whole(self):
+        for file in self.real.glob(self.names()):
+            (self.libraries / file.name).symlink_to(file)
+
+    def test_truncated(self):
+        with (self.real / self.LIBRARY).open("rb") as whole:
+            (self.libraries / self.LIBRARY).write_bytes(whole.read(1 << 20))
+        self.assert_only_its_rows_are_lost(f"{self.libraries}/{self.LIBRARY} is cut short: 1 MiB of")
+
+    def test_not_a_library(self):
+        (self.libraries / self.LIBRARY).write_text("<p>404 Not Found</p>\n" * 100)
+        self.assert_only_its_rows_are_lost(self.LIBRARY, "invalid ELF header")
+
+    def test_missing(self):
+        self.assert_only_its_rows_are_lost(self.LIBRARY, "not found here", str(self.libraries))
+
+    def test_whole_it_works(self):
+        """The copy itself is sound: what fails above fails for want of the library alone."""
+        self.whole()
+        self.assert_its_row_stands()
