@@ -1,7 +1,6 @@
 #include "analyze/roofline.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
 #include <stdexcept>
@@ -9,6 +8,7 @@
 
 #include "analyze/evidence.h"
 #include "analyze/series.h"
+#include "machine/processor.h"
 
 namespace ridge {
 namespace {
@@ -184,11 +184,6 @@ void add_compute(const std::vector<const Run*>& runs, Roofline& out) {
   }
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 const Json* member(const Json* json, std::string_view key) { return json ? json->find(key) : json; }
 
 }  // namespace
@@ -215,7 +210,7 @@ RateUnit unit_of(const Roof& roof) {
 
 std::string physical_device(const Header& header, const std::string& worker,
                             const std::string& device) {
-  if (worker == "cpu" || lower(device).rfind("cpu", 0) == 0) return "cpu";
+  if (names_processor(worker, device, "")) return "cpu";
   std::string title;
   if (header.workers.is_array()) {
     for (const Json& one : header.workers.as_array()) {
@@ -232,7 +227,7 @@ std::string physical_device(const Header& header, const std::string& worker,
   }
   const Json* model = member(header.machine.find("cpu"), "model");
   const bool processor = model && model->is_string() && model->as_string() == title;
-  if (processor || lower(title).rfind("cpu", 0) == 0) return "cpu";
+  if (processor || names_processor(worker, device, title)) return "cpu";
   return title.empty() ? worker + ":" + device : title;
 }
 

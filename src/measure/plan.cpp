@@ -1,22 +1,13 @@
 #include "measure/plan.h"
 
 #include <algorithm>
-#include <cctype>
-#include <string_view>
 
+#include "machine/processor.h"
 #include "worker/client.h"
 #include "worker/missing_library.h"
 
 namespace ridge {
 namespace {
-
-bool says_cpu(std::string_view text) {
-  constexpr std::string_view kCpu = "cpu";
-  return text.size() >= kCpu.size() &&
-         std::equal(kCpu.begin(), kCpu.end(), text.begin(), [](char wanted, char is) {
-           return wanted == static_cast<char>(std::tolower(static_cast<unsigned char>(is)));
-         });
-}
 
 // Says hello, and adds a row for every item and device, with whether it is supported.
 void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effort& effort,
@@ -84,7 +75,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
 }  // namespace
 
 bool is_processor(const protocol::Hello& hello, const protocol::Device& device) {
-  return hello.worker == "cpu" || says_cpu(device.id) || says_cpu(device.name);
+  return names_processor(hello.worker, device.id, device.name);
 }
 
 Plan make_plan(const PlanQuery& query, const Effort& effort) {
