@@ -83,8 +83,7 @@ void add_regression(CLI::App* command, std::optional<double>& percent) {
           "--fail-on-regression",
           [&percent](const std::string& text) { percent = text.empty() ? 0 : std::stod(text); },
           "with a baseline or a second run: exit with 4 where a row is SLOWER, or by more than "
-          "this "
-          "percentage")
+          "this percentage")
       ->expected(0, 1)
       ->default_str("")
       ->check([](const std::string& text) -> std::string {
