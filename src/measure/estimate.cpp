@@ -100,6 +100,10 @@ void share_time(Plan& plan, const RoughRates& rates) {
   }
 }
 
+double next_round_seconds(double seconds, double used, int left, int rounds) {
+  return std::max((seconds - used) / left, kLeastShare * seconds / rounds);
+}
+
 void share_round(Plan& plan, double seconds) {
   std::vector<PlannedRow*> rows;
   for (PlannedRow& row : plan.rows) {

@@ -104,6 +104,10 @@ std::string model_group(const PlannedRow& row);
 // equal slice a round, but never less than three ops take. A part is kept back for further rounds.
 // Work that sets its own length comes on top.
 void share_time(Plan& plan, const RoughRates& rates);
+// Of the next round, where `used` of `seconds` are gone and `left` of `rounds` rounds are to come:
+// an equal share of what is left, but never next to nothing. A round of one cold sample, for which
+// slower rows left no time, counts as much as any other.
+double next_round_seconds(double seconds, double used, int left, int rounds);
 // Shares `seconds` of one round among the rows by their op_seconds, which may be measured by then.
 void share_round(Plan& plan, double seconds);
 // What effort.seconds leaves for the rounds that every row gets.

@@ -242,7 +242,7 @@ void Runner::share_what_is_left(double seconds, int rounds) {
     const RoundOutcome& last = progress_[i].rounds.back().outcome;
     row.op_seconds = stats::median(last.ns).value_or(0) * 1e-9;
   }
-  share_round(plan_, std::max(0.0, seconds - shared_s_) / rounds);
+  share_round(plan_, next_round_seconds(seconds, shared_s_, rounds, plan_.effort.rounds));
 }
 
 // The best of several rows looks better than it is: such a row is measured once more.

@@ -104,4 +104,11 @@ TEST(ShareTime, TheEtaCoversWhatIsPlanned) {
   EXPECT_GE(plan.eta_seconds(), given(plan) * 3);
 }
 
+TEST(NextRound, SharesWhatIsLeftAndIsNeverNextToNothing) {
+  EXPECT_DOUBLE_EQ(next_round_seconds(60, 0, 6, 6), 10);
+  EXPECT_DOUBLE_EQ(next_round_seconds(60, 24, 3, 6), 12) << "the rounds before were short";
+  EXPECT_DOUBLE_EQ(next_round_seconds(60, 56, 1, 6), 6) << "they were long, 4 s are left";
+  EXPECT_DOUBLE_EQ(next_round_seconds(60, 300, 2, 6), 6) << "nothing is left";
+}
+
 }  // namespace
