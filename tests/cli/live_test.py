@@ -128,18 +128,23 @@ class Live(RidgeTest):
                                    places=6)
 
     def test_a_against_itself(self):
-        # Busy for 2 ms an op: a difference of more than the least band, 1 %, cannot come about.
-        same = self.build("same", RIDGE_TEST_LEAST=2000)
         works = [gemm(m=[16, 17, 18, 19])]
-        for sides in ((), self.builds(same, same)):
-            found = self.compared(self.live_args(*works, sides=sides, budget="4s"))
+        found = self.compared(self.live_args(*works, budget="4s"))
+        self.assertEqual([found[side]["label"] for side in "ab"], ["as it is"] * 2)
+        # Busy for 2 ms an op. On a machine that does other work one comparison in 40 may be wrong
+        # about some row, as its 95 % say; not twice about the same.
+        same = self.build("same", RIDGE_TEST_LEAST=2000)
+        wrong = set()
+        for _ in range(3):
+            found = self.compared(self.live_args(*works, sides=self.builds(same, same), budget="4s"))
             self.valid(found)
             self.assertEqual(len(found["rows"]), 4)
-            if sides:
-                for row in found["rows"]:
-                    self.assertIn(row["verdict"], ("SAME", "UNCLEAR"), row)
-            else:
-                self.assertEqual([found[side]["label"] for side in "ab"], ["as it is"] * 2)
+            called = {(row["row_key_a"], row["verdict"]) for row in found["rows"]
+                      if row["verdict"] not in ("SAME", "UNCLEAR")}
+            self.assertFalse(called & wrong, found["rows"])
+            wrong |= called
+            if not called:
+                break
 
     def test_settings_differ_by_side(self):
         args = self.live_args(gemm(), sides=["cache=cold", "cache=hot,timing=isolated"], rounds=3)
@@ -294,7 +299,11 @@ class Live(RidgeTest):
                 args = self.live_args(gemm(m=[16, 17], dtype=["f32", "int8"]),
                                       sides=self.builds(slow, slow), rounds=50, budget="8s")
                 process = self.start(*args, env=self.own())
-                time.sleep(dice.uniform(0, 0.4) if attempt % 4 == 0 else dice.uniform(0.6, 2))
+                if attempt % 4 == 0:
+                    time.sleep(dice.uniform(0, 0.4))
+                else:
+                    wait_until(lambda: any(map(self.whole_rounds_only, self.run_files())), 20)
+                    time.sleep(dice.uniform(0, 1.4))
                 process.kill()
                 process.wait()
                 self.no_worker_left()

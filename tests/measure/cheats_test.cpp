@@ -32,9 +32,12 @@ void expect_ok(const Row& row) {
   EXPECT_EQ(row.status, Status::ok) << row.row_key() << ": " << row.reason;
   EXPECT_TRUE(row.rate.value);
   EXPECT_EQ(row.check.verdict, CheckOutcome::Verdict::passed);
-  EXPECT_EQ(row.has(Flag::cache_not_cold), row.settings.cache == CacheMode::cold &&
-                                               row.copies == 4096 &&
-                                               row.cost.footprint * 4096 < 512 << 10);
+  // A visit that was cut off by what else the machine did may not have come round to all copies.
+  if ((row.time.n + row.time.warmup_samples) * row.time.ops_per_sample >= row.copies) {
+    EXPECT_EQ(row.has(Flag::cache_not_cold), row.settings.cache == CacheMode::cold &&
+                                                 row.copies == 4096 &&
+                                                 row.cost.footprint * 4096 < 512 << 10);
+  }
   EXPECT_FALSE(row.has(Flag::fallback_timer));
 }
 
@@ -136,7 +139,7 @@ TEST(Cheat, AnAbsurdCacheIsNoHello) {
 
 // Calls that return before the work is done.
 TEST(Cheat, EarlyReturn) {
-  const Environment slow{{"RIDGE_TEST_SLEEP", "25"}, {"RIDGE_TEST_CACHE", "4096"}};
+  const Environment slow{{"RIDGE_TEST_SLEEP", "60"}, {"RIDGE_TEST_CACHE", "4096"}};
   expect_incorrect(visit("early-unjoined", gemm(64, 64, 64)), "c[");
   expect_incorrect(visit("early", gemm(64, 64, 64), {}, 0.2), "on fresh inputs");
   expect_incorrect(visit("early", gemm(64, 64, 64), hot(), 0.2), "on fresh inputs");
@@ -144,7 +147,7 @@ TEST(Cheat, EarlyReturn) {
 
 // Inputs are the same as a moment ago, so the answer is still there: right, and not computed.
 TEST(Cheat, RememberedAnswers) {
-  const Environment slow{{"RIDGE_TEST_SLEEP", "25"}, {"RIDGE_TEST_CACHE", "4096"}};
+  const Environment slow{{"RIDGE_TEST_SLEEP", "60"}, {"RIDGE_TEST_CACHE", "4096"}};
   for (const Settings& settings : {Settings{}, hot(), Settings{.timing = Timing::isolated}}) {
     expect_incorrect(visit("remember", gemm(64, 64, 64), settings, 0.4), "on fresh inputs");
   }
@@ -157,7 +160,7 @@ TEST(Cheat, TimeOutsideOfTheSamples) {
 
 TEST(Cheat, ADeviceClockThatDisagreesIsNotBelieved) {
   for (const std::string mode : {"fast-device", "slow-device", "some-device"}) {
-    const double seconds = mode == "some-device" ? 0.25 : 0.1;  // it takes two events
+    const double seconds = mode == "some-device" ? 0.6 : 0.1;  // it takes two events
     const Row row = visit(mode, gemm(64, 64, 64), {}, seconds);
     const Row honest = visit("honest", gemm(64, 64, 64), {}, 0.1);
     EXPECT_EQ(row.status, Status::ok) << row.reason;

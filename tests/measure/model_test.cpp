@@ -2,6 +2,7 @@
 // float64, and what float64 cannot judge against other work that must give the same.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -140,7 +141,7 @@ TEST(LargeModels, WhatCannotBeCheckedHasNoRate) {
 // The first round's answers are checked by the twin; later ones where that takes less than the
 // timing. The log tells how often which work was prepared.
 TEST(LargeModels, TheTwinStaysCheap) {
-  const std::string log = testing::TempDir() + "twin_log";
+  const std::string log = testing::TempDir() + "twin_log_" + std::to_string(::getpid());
   const Workload work = Decode{.use = at_depth(unjudged(), 7), .tokens = 3};
   for (const bool slow : {false, true}) {
     std::remove(log.c_str());
@@ -157,6 +158,7 @@ TEST(LargeModels, TheTwinStaysCheap) {
     std::printf("prepared %d\n", prepared);
     EXPECT_EQ(prepared, slow ? 4 : 6);
   }
+  std::remove(log.c_str());
 }
 
 }  // namespace

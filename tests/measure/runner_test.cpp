@@ -189,13 +189,24 @@ TEST(Runner, AFaultCostsItsRowOnly) {
   }
 }
 
+// Three rows under a short deadline, which binds the honest ones, too: where the machine itself
+// kept one of them waiting for longer, it is tried again.
+std::vector<Row> visit_in_a_hurry() {
+  for (int turn = 0;; ++turn) {
+    auto rows = visit_all(three_items(), effort_of(1, 1, 2), 0.005);
+    const bool late =
+        (rows[0].reason + rows[2].reason).find("no answer within") != std::string::npos;
+    if (!late || turn == 2) return rows;
+  }
+}
+
 TEST(Runner, AHangCostsItsRowOnly) {
   for (const std::string fault : {"hang", "drip", "blank-lines"}) {
     for (const std::string verb : {"prepare", "check", "time"}) {
       SCOPED_TRACE(fault + "@" + verb);
       const Environment environment{{"RIDGE_TEST_MODE", fault + "@" + verb},
                                     {"RIDGE_TEST_WORK", "17x16x16"}};
-      const auto rows = visit_all(three_items(), effort_of(1, 1, 2), 0.005);
+      const auto rows = visit_in_a_hurry();
       EXPECT_EQ(rows[0].status, Status::ok) << rows[0].reason;
       EXPECT_EQ(rows[2].status, Status::ok) << rows[2].reason;
       EXPECT_EQ(rows[1].status, Status::failed);
@@ -234,7 +245,7 @@ TEST(Runner, AFaultAtTheEndHarmsNoRow) {
 
 TEST(Runner, AnEndlessStreamCostsItsRowOnly) {
   const Environment environment{{"RIDGE_TEST_MODE", "endless"}, {"RIDGE_TEST_WORK", "17x16x16"}};
-  const auto rows = visit_all(three_items(), effort_of(1, 1, 2), 0.005);
+  const auto rows = visit_in_a_hurry();
   EXPECT_EQ(rows[0].status, Status::ok) << rows[0].reason;
   EXPECT_EQ(rows[1].status, Status::failed) << rows[1].reason;
   EXPECT_EQ(rows[2].status, Status::ok) << rows[2].reason;

@@ -27,7 +27,9 @@ TEST(Sessions, WhileOneIsTimedTheOthersTakeNoProcessor) {
     const auto taken_s = [&](size_t worker) { return process_cpu_s({}, pids[worker]).value(); };
     for (const size_t timed : {1u, 0u, 2u}) {
       ASSERT_TRUE(sessions.get(timed, session));
-      ::usleep(50'000);  // signals take effect when a processor hears of them
+      for (size_t i = 0; i < pids.size(); ++i) {
+        if (i != timed) sim_test::wait_until_stopped(pids[i]);
+      }
       std::vector<double> before;
       for (size_t i = 0; i < pids.size(); ++i) before.push_back(taken_s(i));
       auto client = sessions.get(timed, session);

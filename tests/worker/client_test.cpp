@@ -185,7 +185,7 @@ TEST(Client, AParkedWorkerTakesNoProcessor) {
   EXPECT_TRUE(wait_for_more_than(taken_s())) << "it does not spin";
   for (int turn = 0; turn < 2; ++turn) {
     ASSERT_TRUE(client.park(kPatience));
-    ::usleep(50'000);  // signals take effect when a processor hears of them
+    sim_test::wait_until_stopped(client.pid());
     const double parked_s = taken_s();
     ::usleep(300'000);
     EXPECT_EQ(taken_s(), parked_s);

@@ -160,7 +160,7 @@ TEST(Fault, SlowAnswersAndEventsAreNone) {
       EXPECT_EQ(end.verb, "bye") << what << "@" << verb << ": " << end.message;
     }
   }
-  const Environment environment{{"RIDGE_TEST_MODE", "slow@check"}};
+  const Environment environment{{"RIDGE_TEST_MODE", "hang@check"}};
   EXPECT_EQ(go_through("check", 0.05).message, "check: no answer within 0.05 s");
 }
 
@@ -217,7 +217,9 @@ TEST(Fault, AtCancel) {
     auto prepared = client->prepare({gemm(8, 8, 8), hot(), "0", 0}, kPatience);
     ASSERT_TRUE(prepared);
     auto reply = client->time(
-        {.handle = prepared->handle, .most_samples = int64_t{1} << 40, .most_ns = 5e8},
+        {.handle = prepared->handle,
+         .most_samples = int64_t{1} << 40,
+         .most_ns = verb == "time" ? 6e10 : 5e8},
         [](const protocol::Samples&) { return false; }, kPatience);
     auto after = client->park(what == "hang" ? 0.3 : kPatience);
     const std::string error = !reply ? reply.error().message : !after ? after.error().message : "";

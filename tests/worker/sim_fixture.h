@@ -1,7 +1,12 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +39,26 @@ inline constexpr double kPatience = 60;
 inline ridge::Workload gemm(int64_t m, int64_t n, int64_t k,
                             ridge::DType dtype = ridge::DType::f32) {
   return ridge::Gemm{.dtype = dtype, .m = m, .n = n, .k = k};
+}
+
+// Until every thread of the process is stopped: signals take effect when a processor hears of them.
+inline void wait_until_stopped(int64_t pid) {
+  const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+  const auto is_stopped = [](const std::filesystem::path& task) {
+    std::ifstream file(task / "stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const size_t name_ends = stat.rfind(") ");
+    return name_ends == std::string::npos || stat[name_ends + 2] == 'T';
+  };
+  std::error_code none;
+  for (int i = 0; i < 1000; ++i) {
+    bool all = true;
+    for (const auto& task : std::filesystem::directory_iterator(tasks, none)) {
+      all &= is_stopped(task.path());
+    }
+    ::usleep(50'000);  // where there is no /proc, this has to do
+    if (all) return;
+  }
 }
 
 inline ridge::Settings hot() { return {.cache = ridge::CacheMode::hot}; }

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "file_bytes.h"
 #include "paths.h"
 #include "workload/files/gguf_write.h"
 #include "workload/model/gguf_metadata.h"
@@ -180,7 +181,8 @@ ModelConfig any_small() {
 
 class GgufOfAModel : public testing::Test {
  protected:
-  const std::string path_ = testing::TempDir() + "forward_test.gguf";
+  const file_bytes::Folder folder_;
+  const std::string path_ = folder_ / "model.gguf";
   const InputSource inputs_{.seed = 4};
   ModelUse use_{.model = {.name = "small",
                           .model_type = ModelConfig::Type::deepseek,

@@ -132,8 +132,9 @@ RC_GTEST_PROP(ConvStack, AHonestMachinePassesAndAWrongLayerDoesNot, ()) {
               wanted[i].tolerance);
     close_to_nothing += std::fabs(wanted[i].value) <= wanted[i].tolerance;
   }
-  // Zeros, or a layer left out, must not pass: most elements stand clear of the tolerance.
-  RC_ASSERT(2 * close_to_nothing < elements.size());
+  // Zeros, or a layer left out, must not pass: one element that stands clear of the tolerance
+  // tells.
+  RC_ASSERT(close_to_nothing < elements.size());
 }
 
 TEST(ConvStack, ValuesNeitherGrowNorDie) {

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -25,10 +26,11 @@ using ridge::Json;
 
 constexpr int64_t kHandleShift = int64_t{1} << 62;
 
-// Whole, whichever of the two threads writes.
+// Whole, whichever of the threads writes. A flood of one descriptor must not keep the others
+// waiting.
 void write_all(int fd, std::string_view text) {
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock(one_at_a_time);
+  static std::array<std::mutex, 16> one_at_a_time;
+  const std::lock_guard lock(one_at_a_time[static_cast<size_t>(fd) % one_at_a_time.size()]);
   while (!text.empty()) {
     const ssize_t wrote = ::write(fd, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
