@@ -87,5 +87,5 @@ function(ridge_framework_test worker test)
   add_test(NAME workers_${worker}_${test}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/${test}_test.py)
   set_tests_properties(workers_${worker}_${test} PROPERTIES LABELS worker TIMEOUT 600 RUN_SERIAL ON
-    ENVIRONMENT "PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/worker;RIDGE_TEST_BINARY=$<TARGET_FILE:ridge>;RIDGE_TEST_WORKER=$<TARGET_FILE:ridge-worker-${worker}>;RIDGE_TEST_SIM=${RIDGE_SIM_FOLDER};${ARGN}")
+    ENVIRONMENT "PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/worker;RIDGE_TEST_BINARY=$<TARGET_FILE:ridge>;RIDGE_TEST_WORKER=$<TARGET_FILE:ridge-worker-${worker}>;RIDGE_TEST_SIM=${RIDGE_SIM_FOLDER};RIDGE_TEST_OTHER_VERSION=$<TARGET_FILE:other_version>;${ARGN}")
 endfunction()

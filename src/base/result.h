@@ -10,9 +10,10 @@ namespace ridge {
 // An expected failure: one line for a person, saying what, where and what to do.
 struct Error {
   std::string message;
+  bool unsupported = false;  // nothing is broken: what was asked for cannot be had here
 
   // The same error with the place it happened in put before it: "place: message".
-  Error in(const std::string& place) const { return {place + ": " + message}; }
+  Error in(const std::string& place) const { return {place + ": " + message, unsupported}; }
 };
 
 // A value or an Error. Asking for what is not there is a broken invariant and throws.

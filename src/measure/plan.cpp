@@ -4,7 +4,6 @@
 
 #include "machine/processor.h"
 #include "worker/client.h"
-#include "worker/missing_library.h"
 
 namespace ridge {
 namespace {
@@ -17,7 +16,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
     found.broken = client.error().message;
     // A package brings workers of frameworks that need not be here: a failure only where one was
     // asked for by name.
-    const bool missing = !query.named && explain_missing_libraries(found.file.path).has_value();
+    const bool passed_over = !query.named && client.error().unsupported;
     for (const SuiteItem& item : query.items) {
       if (query.wanted && !query.wanted(row_key(item.work, item.settings, found.file.name, "-"))) {
         continue;
@@ -27,7 +26,7 @@ void probe(FoundWorker& found, size_t worker, const PlanQuery& query, const Effo
                       .work = item.work,
                       .settings = item.settings,
                       .skip = found.broken,
-                      .skip_status = missing ? Status::unsupported : Status::failed});
+                      .skip_status = passed_over ? Status::unsupported : Status::failed});
     }
     return;
   }

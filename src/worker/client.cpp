@@ -81,7 +81,7 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
   if (!process) return process.error();
   auto client = greet(*std::move(process), seed, deadline_s, std::move(interrupted));
   if (!client && lacks_a_library(client.error().message)) {
-    if (auto why = explain_missing_libraries(executable)) return Error{*why};
+    if (auto why = explain_missing_libraries(executable)) return Error{*why, true};
   }
   if (!client && client.error().message.find("killed by signal") != std::string::npos) {
     if (auto why = explain_cut_library(executable)) {
@@ -103,6 +103,7 @@ Result<Client> Client::greet(Process process, uint64_t seed, double deadline_s,
     return tail.empty() ? error : Error{fmt::format("{} (stderr: {})", error.message, tail.back())};
   };
   auto reply = client.call("hello", std::move(request), deadline_s);
+  if (!reply && client.alive()) return Error{reply.error().message, true};  // it says why itself
   if (!reply) return failed(reply.error());
   auto hello = protocol::parse_hello(*reply);
   if (!hello) return failed(client.give_up(hello.error().message));

@@ -17,8 +17,10 @@ namespace ridge {
 // protocol, has been killed, and the client is of no more use.
 class Client {
  public:
-  // Starts the executable and says hello; `deadline_s` bounds both. `interrupted` is asked on the
-  // client's own idea of time, often, here and later: true ends a wait at once (Ctrl-C).
+  // Starts the executable and says hello; `deadline_s` bounds both. The error is `unsupported`
+  // where a library is missing, or the worker itself says that it cannot work here. `interrupted`
+  // is asked on the client's own idea of time, often, here and later: true ends a wait at once
+  // (Ctrl-C).
   static Result<Client> start(const std::string& executable, uint64_t seed, double deadline_s,
                               std::function<bool()> interrupted = nullptr);
   // The same with a peer that runs already.

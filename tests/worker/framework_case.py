@@ -122,6 +122,17 @@ class BrokenFrameworkTest(FrameworkTest):
     def test_missing(self):
         self.assert_only_its_rows_are_lost(self.LIBRARY, "not found here", str(self.libraries))
 
+    def test_of_another_version(self):
+        """A library in front of the framework's answers with version 999 when it is asked."""
+        self.whole()
+        self.environment["LD_PRELOAD"] = os.environ["RIDGE_TEST_OTHER_VERSION"]
+        self.assert_only_its_rows_are_lost("999.0.0", "but this worker was compiled against")
+        unnamed = self.ridge("run", "--rounds", 1, "--budget", "0.2s", "--work", self.WORK,
+                             "-o", "jsonl", "--out", self.folder / "out", path=f"{self.workers}")
+        status = {row["worker"]: row["status"] for row in map(json.loads, unnamed.stdout.splitlines())}
+        self.assertEqual((status["sim"], status[NAME]), ("ok", "unsupported"), unnamed.stderr)
+        self.assertEqual(unnamed.returncode, 0, unnamed.stderr)
+
     def test_whole_it_works(self):
         """The copy itself is sound: what fails above fails for want of the library alone."""
         self.whole()

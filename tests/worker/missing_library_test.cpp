@@ -32,6 +32,13 @@ TEST(MissingLibrary, AWorkerSaysWhichAndWhereItLooked) {
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
 
+TEST(MissingLibrary, NothingIsBroken) {
+  EXPECT_TRUE(Client::start(paths::worker(), 1, sim_test::kPatience).error().unsupported);
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", paths::ghost_library_folder()}};
+  EXPECT_FALSE(Client::start(paths::worker(), 1, sim_test::kPatience).error().unsupported)
+      << "it exits, and that is broken";
+}
+
 TEST(MissingLibrary, WhereItIsFoundTheWorkerSpeaksForItself) {
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", paths::ghost_library_folder()}};
   EXPECT_TRUE(holds(error_of_start(paths::worker()), "exited with code 3"));

@@ -22,9 +22,6 @@ std::string between(const std::string& text, const std::string& before, const ch
   return text.substr(begin, text.find_first_of(ends, begin) - begin);
 }
 
-// The version that runs, from PyTorch's own account of its build.
-std::string torch_version() { return between(at::show_config(), "TORCH_VERSION=", ", \n"); }
-
 std::string first_line(const c10::Error& error) {
   const std::string what = error.what_without_backtrace();
   return what.substr(0, what.find('\n'));
@@ -87,6 +84,8 @@ Result<void> can(const Load&, const Settings&, const Place&) {
 }
 
 }  // namespace
+
+std::string torch_version() { return between(at::show_config(), "TORCH_VERSION=", ", \n"); }
 
 TorchWorker::TorchWorker(cpu::Topology topology, Cuda cuda)
     : host_(std::move(topology)), cuda_(std::move(cuda)) {

@@ -8,6 +8,9 @@
 
 namespace ridge::torch {
 
+// The version that runs, from PyTorch's own account of its build: "2.11.0".
+std::string torch_version();
+
 // Devices "cpu", "cuda:0", … and "mps", driven by PyTorch's own operators.
 class TorchWorker : public sdk::Worker {
  public:

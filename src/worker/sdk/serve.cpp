@@ -9,8 +9,10 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "worker/sdk/session.h"
 #include "worker/sdk/worker.h"
@@ -101,7 +103,7 @@ class Wire {
   std::atomic<int64_t> cancelled_{-1};
 };
 
-int describe(Worker& worker) {
+int describe(const char* program, Worker& worker) try {
   const Description description = worker.describe();
   fmt::print("ridge-worker-{} (protocol {})\n", description.name, protocol::kVersion);
   for (const auto& [name, version] : description.libraries) fmt::print("{} {}\n", name, version);
@@ -109,13 +111,29 @@ int describe(Worker& worker) {
     fmt::print("device {}: {} ({})\n", device.id, device.name, fmt::join(device.dtypes, ", "));
   }
   return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}: {}\n", program, error.what());
+  return 1;
 }
+
+class Refusing : public Worker {
+ public:
+  explicit Refusing(std::string why) : why_(std::move(why)) {}
+  Description describe() override { throw std::runtime_error(why_); }
+  Result<void> supports(const Workload&, const Settings&, std::string_view) override {
+    return Error{why_};
+  }
+  Result<std::unique_ptr<Op>> prepare(const Task&) override { return Error{why_}; }
+
+ private:
+  std::string why_;
+};
 
 }  // namespace
 
 int serve(int argc, char** argv, Worker& worker) {
   const std::string argument = argc > 1 ? argv[1] : "";
-  if (argument == "--version") return describe(worker);
+  if (argument == "--version") return describe(argv[0], worker);
   if (!argument.empty()) {
     fmt::print(argument == "--help" ? stdout : stderr,
                "usage: {} [--version]\nSpeaks the Ridgepoint worker protocol on stdin and stdout; "
@@ -142,6 +160,21 @@ int serve(int argc, char** argv, Worker& worker) {
     const auto emit = [&](const Json& event) { wire.send(event, request.id); };
     wire.send(session.answer(request.id, request.json, emit), request.id);
   }
+}
+
+int refuse(int argc, char** argv, const std::string& why) {
+  Refusing worker(why);
+  return serve(argc, argv, worker);
+}
+
+Result<void> same_version(std::string_view library, std::string_view compiled,
+                          std::string_view loaded) {
+  if (compiled == loaded) return {};
+  return Error{
+      fmt::format("{} {} is loaded, but this worker was compiled against {}, and what one "
+                  "version calls another may misunderstand: build Ridgepoint anew, or put "
+                  "that version where the worker looks",
+                  library, loaded.empty() ? "of no known version" : loaded, compiled)};
 }
 
 }  // namespace ridge::sdk

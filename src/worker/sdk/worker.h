@@ -100,4 +100,13 @@ class Worker {
 // Speaks the protocol on stdin and stdout until the peer goes. Returns the exit code of main.
 int serve(int argc, char** argv, Worker& worker);
 
+// The same for a worker that cannot work here: the reason is the answer to hello.
+int refuse(int argc, char** argv, const std::string& why);
+
+// ok where the version of a library that is loaded is the one that this program was compiled
+// against; the error says both and what to do. Asked before anything else of a library whose binary
+// interface changes from version to version: its wrong numbers look like any others.
+Result<void> same_version(std::string_view library, std::string_view compiled,
+                          std::string_view loaded);
+
 }  // namespace ridge::sdk
