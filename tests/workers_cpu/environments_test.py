@@ -134,6 +134,8 @@ class Environments(framework_case.FrameworkTest):
         for key in ("gemm/f32/8192x8192x8192 plain", "attention/f32/b1/h8/s2048:4096/d64/bwd plain"):
             self.assertEqual(rows[key]["status"], "unsupported", key)
             self.assertRegex(rows[key]["reason"], "^needs ")
+        self.assertRegex(rows["gemm/f32/8192x8192x8192 plain"]["reason"],
+                         r"^needs 768 MiB, and [\d.]+ MiB are available$")
         self.assertEqual(rows["gemm/f32/64x48x80 plain"]["status"], "ok")
         return rows
 
