@@ -1,6 +1,7 @@
 #include "analyze/series.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -42,6 +43,8 @@ std::vector<std::vector<double>> by_round(const std::vector<Member>& members) {
   return out;
 }
 
+bool usable(double ns) { return std::isfinite(ns) && ns > 0; }
+
 }  // namespace
 
 std::vector<CallCost> call_costs(const std::vector<Row>& rows) {
@@ -73,13 +76,16 @@ std::vector<CacheCurve> cache_curves(const std::vector<Row>& rows) {
                      {}};
     std::vector<stats::SweepPoint> points;
     for (const Member& m : members) {
-      const double count = m.row->cost.rate_work();
+      const double count = m.row->cost.rate_work(), ns = *m.row->time.median_ns / count;
       std::vector<double> medians = m.row->time.round_medians_ns;
-      for (double& ns : medians) ns /= count;
-      points.push_back(stats::sweep_point(m.at, medians));
+      for (double& median : medians) median /= count;
+      const stats::SweepPoint point = stats::sweep_point(m.at, medians);
+      if (!usable(ns) || !usable(point.value)) continue;
+      points.push_back(point);
       curve.bytes.push_back(m.at);
-      curve.ns.push_back(*m.row->time.median_ns / count);
+      curve.ns.push_back(ns);
     }
+    if (points.empty()) continue;
     // A chase walks one ring again and again; a read goes through memory in order.
     const auto transition = curve.op == WorkingSet::Op::chase ? std::optional<stats::Transition>()
                                                               : stats::Transition::step;

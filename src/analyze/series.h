@@ -28,6 +28,7 @@ struct CacheCurve {
   std::vector<double> ns;               // per access or byte
   std::optional<stats::Cliffs> cliffs;  // none: too few sizes
 };
+// A row whose times are not all positive and finite is left out.
 std::vector<CacheCurve> cache_curves(const std::vector<Row>& rows);
 
 }  // namespace ridge

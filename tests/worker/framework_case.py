@@ -15,6 +15,7 @@ NAME = WORKER.name.removeprefix("ridge-worker-")
 
 class FrameworkTest(unittest.TestCase):
     maxDiff = 4000
+    DEVICE = "cpu"  # as this worker calls the processor
 
     def setUp(self):
         # As short as can be: its path takes the place of a shorter one in a copy of the worker.
@@ -22,16 +23,19 @@ class FrameworkTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.environment = {}
+        self.launcher = []  # what stands before ridge: a program that changes where it runs
+        self.options = {}   # of subprocess.run
 
     def ridge(self, *args, path=str(WORKER.parent)):
         env = {k: v for k, v in os.environ.items() if not k.startswith("RIDGE_")}
         env.update(RIDGE_WORKER_PATH=path, RIDGE_LOCK=str(self.folder / "lock"), **self.environment)
-        return subprocess.run([RIDGE, *map(str, args)], env=env, cwd=self.folder, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=500)
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **self.options}
+        return subprocess.run([*self.launcher, RIDGE, *map(str, args)], env=env, cwd=self.folder,
+                              text=True, stdin=subprocess.DEVNULL, timeout=500, **options)
 
     def check(self, *items, worker=NAME):
         """The rows of `ridge check` on the processor: of these items, or of the conformance suite."""
-        args = ["check", "--worker", worker, "--device", "cpu", "-o", "jsonl"]
+        args = ["check", "--worker", worker, "--device", self.DEVICE, "-o", "jsonl"]
         if items:
             suite = self.folder / "suite.json"
             suite.write_text(json.dumps({"name": NAME, "about": f"the {NAME} worker's own",

@@ -3,6 +3,7 @@
 #include "worker/sdk/memory.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -10,7 +11,7 @@
 
 namespace {
 
-using ridge::sdk::available_memory;
+using namespace ridge::sdk;
 namespace fs = std::filesystem;
 
 constexpr int64_t kMiB = 1 << 20;
@@ -72,6 +73,27 @@ TEST_F(Tree, NonsenseIsNoLimit) {
   EXPECT_EQ(available(), 1000 * kMiB);
   put("/proc/meminfo", "");
   EXPECT_GT(available(), 0) << "half of what is installed";
+}
+
+TEST(Limits, OfTheProcessLeaveHalfToOthers) {
+  for (const int what : {RLIMIT_AS, RLIMIT_DATA}) {
+    rlimit old{};
+    ASSERT_EQ(getrlimit(what, &old), 0);
+    const rlim_t most = rlim_t{1} << 40;
+    if (old.rlim_max != RLIM_INFINITY && old.rlim_max < most) GTEST_SKIP() << "limited already";
+    const rlimit less{most, old.rlim_max};
+    ASSERT_EQ(setrlimit(what, &less), 0);
+    EXPECT_EQ(mappable_memory(), int64_t{1} << 39);
+    EXPECT_LE(available_memory(), int64_t{1} << 39);
+    setrlimit(what, &old);
+  }
+}
+
+TEST(Limits, ATenthIsToSpare) {
+  EXPECT_TRUE(fits(90, 100));
+  EXPECT_FALSE(fits(91, 100));
+  EXPECT_TRUE(fits(0, 0));
+  EXPECT_EQ(too_large(768 * kMiB, 512 * kMiB), "needs 768 MiB, and 512 MiB are available");
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ class CopyWorker : public Worker {
     if (throws == 2) throw std::runtime_error("the library says no");
     return std::unique_ptr<Op>(std::make_unique<CopyOp>(task, arena, &ran));
   }
-  int throws = 0;
+  void park() override { ++parked; }
+  int throws = 0, parked = 0;
   std::vector<int64_t> ran;
   Arena arena{int64_t{1} << 30};
 };
@@ -108,6 +109,20 @@ TEST_F(SessionTest, AnExceptionIsAnAnswer) {
   EXPECT_EQ(prepare().find("error")->as_string(), "the library says no");
   worker_.throws = 0;
   EXPECT_TRUE(prepare().find("ok"));
+}
+
+TEST_F(SessionTest, WhatWasLeftBehindIsGivenBackBeforeMemoryIsShort) {
+  greet();
+  const auto copy = [&](int64_t bytes) {
+    return ask(R"({"do": "prepare", "device": "0", "settings": {}, "workload":
+                   {"kind": "stream", "op": "copy", "bytes": )" +
+               std::to_string(bytes) + "}}");
+  };
+  EXPECT_TRUE(copy(1024).find("handle"));
+  EXPECT_EQ(worker_.parked, 0) << "the pages of earlier work are worth keeping";
+  const Json refused = copy(int64_t{1} << 43);
+  EXPECT_EQ(refused.find("unsupported")->as_string().find("needs 16 TiB, and "), 0u);
+  EXPECT_EQ(worker_.parked, 1);
 }
 
 TEST_F(SessionTest, OpsRotateThroughAllCopies) {

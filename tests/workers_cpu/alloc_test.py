@@ -2,7 +2,6 @@
 
   alloc_test.py RIDGE WORKER_FOLDER [TIMES]
 """
-import contextlib
 import json
 import os
 import pathlib
@@ -10,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import uuid
+
+from control_group import WHY_NOT, group, join, kills
 
 RIDGE, WORKERS = sys.argv[1], sys.argv[2]
 TIMES = int(sys.argv[3]) if len(sys.argv) > 3 else 3
@@ -21,40 +21,6 @@ SUITE = {"name": "alloc", "about": "alloc alone", "rounds": 1, "seconds_per_row"
          "most_seconds": 10,
          "items": [{"kind": "alloc", "what": ["single", "total"],
                     "settings": {"timing": "isolated"}}]}
-
-
-@contextlib.contextmanager
-def group(limit):
-    """A control group with that limit: its folder, or None where none can be made."""
-    name = "ridge-test-" + uuid.uuid4().hex[:8]
-    for root, file in (("/sys/fs/cgroup", "memory.max"),
-                       ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
-        folder = pathlib.Path(root, name)
-        try:
-            folder.mkdir()
-            (folder / file).write_text(str(limit))
-            (folder / "cgroup.procs").read_text()
-        except OSError:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-            continue
-        try:
-            yield folder
-        finally:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        return
-    yield None
-
-
-def kills(folder):
-    """How often the kernel killed in the group; None where it does not count."""
-    for name in ("memory.events", "memory.oom_control"):
-        with contextlib.suppress(OSError):
-            for line in (folder / name).read_text().splitlines():
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-    return None
 
 
 def available():
@@ -68,20 +34,16 @@ class Alloc(unittest.TestCase):
     def test_two_gibibytes(self):
         with group(LIMIT) as folder, tempfile.TemporaryDirectory() as out:
             if folder is None:
-                self.skipTest("no control group can be made here (root, and a writable "
-                              "/sys/fs/cgroup, would do)")
+                self.skipTest(WHY_NOT)
             if available() < 3 << 30:
                 self.skipTest("less than 3 GiB of memory are available")
             suite = pathlib.Path(out, "alloc.json")
             suite.write_text(json.dumps(SUITE))
 
-            def join():
-                (folder / "cgroup.procs").write_text(str(os.getpid()))
-
             for _ in range(TIMES):
                 run = subprocess.run([RIDGE, "run", "--suite", str(suite), "--worker", "cpu", "-o",
-                                      "json", "--out", out], preexec_fn=join, timeout=300,
-                                     capture_output=True, text=True,
+                                      "json", "--out", out], preexec_fn=lambda: join(folder),
+                                     timeout=300, capture_output=True, text=True,
                                      env={**os.environ, "RIDGE_WORKER_PATH": WORKERS})
                 self.assertEqual(run.returncode, 0, run.stderr)
                 rows = json.loads(run.stdout)["results"]

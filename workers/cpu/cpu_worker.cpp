@@ -20,6 +20,7 @@
 #include "stream_kernels.h"
 #include "stream_op.h"
 #include "trial.h"
+#include "worker/sdk/memory.h"
 
 namespace ridge::cpu {
 namespace {
@@ -273,7 +274,18 @@ std::unique_ptr<sdk::Op> CpuWorker::op_of(const sdk::Task& task) {
 }
 
 Result<std::unique_ptr<sdk::Op>> CpuWorker::prepare(const sdk::Task& task) try {
-  return op_of(task);
+  const int64_t available = sdk::available_memory(), held = arena_ ? arena_->touched() : 0;
+  auto op = op_of(task);
+  // Its tensors are known to fit. What else it takes (score matrices, packed weights) is known now,
+  // before anything is written to.
+  const int64_t needs = arena_ ? arena_->touched() - held : 0;
+  if (sdk::fits(needs, available)) return op;
+  op.reset();
+  park();
+  return Error{sdk::too_large(needs, available)};
+} catch (const std::bad_alloc&) {  // its tensors would fit, all that it takes does not
+  if (live_ops_ == 0 && arena_) arena_->reset();
+  return Error{"needs more memory than this process may map"};
 } catch (...) {
   if (live_ops_ == 0 && arena_) arena_->reset();  // what the half-made op had taken
   throw;

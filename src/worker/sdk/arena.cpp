@@ -11,6 +11,7 @@
 #include <new>
 
 #include "base/units.h"
+#include "worker/sdk/memory.h"
 
 namespace ridge::sdk {
 namespace {
@@ -43,7 +44,8 @@ int64_t kib_field(const std::string& line, std::string_view key) {
 
 }  // namespace
 
-Arena::Arena(int64_t capacity) : capacity_(round_up(capacity, kHugePage)) {
+Arena::Arena(int64_t capacity)
+    : capacity_(round_up(std::min(capacity, mappable_memory()), kHugePage)) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;

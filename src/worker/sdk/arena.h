@@ -11,8 +11,8 @@ namespace ridge::sdk {
 // together. Not thread-safe.
 class Arena {
  public:
-  // Reserves address space only (no memory) for `capacity` bytes, or for as large a half, quarter,
-  // … of them as is granted where address space is limited; throws std::bad_alloc below 16 MiB.
+  // Reserves address space only (no memory) for `capacity` bytes, at most mappable_memory(), or for
+  // as large a half, quarter, … of them as is granted; throws std::bad_alloc below 16 MiB.
   explicit Arena(int64_t capacity);
   ~Arena();
   Arena(const Arena&) = delete;
@@ -24,6 +24,7 @@ class Arena {
   void reset();    // frees all allocations, keeps the pages
   void discard();  // frees all allocations and gives the pages back
   int64_t used() const { return used_; }
+  int64_t touched() const { return touched_; }  // the most that was ever in use
 
   // "huge pages: 98 % of 3.0 GiB", from the kernel's own account of this region; empty: unknown.
   std::string huge_page_note() const;
@@ -32,7 +33,7 @@ class Arena {
   std::byte* base_ = nullptr;
   int64_t capacity_ = 0;
   int64_t used_ = 0;
-  int64_t touched_ = 0;  // the most that was ever in use
+  int64_t touched_ = 0;
   int64_t count_ = 0;
 };
 

@@ -1,13 +1,17 @@
 #include "worker/sdk/memory.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string_view>
+
+#include "base/units.h"
 
 namespace ridge::sdk {
 namespace {
@@ -67,12 +71,25 @@ int64_t available_memory(const std::string& root) {
       path.resize(std::min(path.size() - 1, path.rfind('/')));
     }
   }
-  // An address space has to hold more than what is asked for.
-  rlimit space{};
-  if (root.empty() && getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
-    available = std::min(available, static_cast<int64_t>(space.rlim_cur / 2));
+  return root.empty() ? std::min(available, mappable_memory()) : available;
+}
+
+int64_t mappable_memory() {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  rlim_t least = kMost;
+  for (const int what : {RLIMIT_AS, RLIMIT_DATA}) {
+    rlimit limit{};
+    if (getrlimit(what, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+      least = std::min(least, limit.rlim_cur / 2);
+    }
   }
-  return available;
+  return static_cast<int64_t>(least);
+}
+
+bool fits(int64_t bytes, int64_t available) { return bytes <= available / 10 * 9; }
+
+std::string too_large(int64_t bytes, int64_t available) {
+  return fmt::format("needs {}, and {} are available", show_bytes(bytes), show_bytes(available));
 }
 
 }  // namespace ridge::sdk

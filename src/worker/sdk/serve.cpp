@@ -144,7 +144,10 @@ int serve(int argc, char** argv, Worker& worker) {
   std::signal(SIGPIPE, SIG_IGN);
   // Whatever a library prints on stdout goes to stderr; the protocol has a descriptor of its own.
   const int out = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-  if (out < 0 || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+  if (out < 0 || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+    fmt::print(stderr, "{}: stdout or stderr is closed\n", argv[0]);
+    return 1;
+  }
 
   Wire wire(out);
   Session session(worker, wire.cancelled());

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <stdexcept>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr double kFlushNs = 1e8;  // events are rare: the peer's reading of one disturbs the timing
 constexpr size_t kFlushSamples = 4096;
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
 Json ok() { return Json::object().set("ok", true); }
 Json failure(std::string_view why) { return Json::object().set("error", why); }
@@ -115,18 +117,22 @@ Json Session::prepare(const Json& request) {
     return unsupported(yes.error().message);
   }
   const auto footprint = static_cast<int64_t>(cost(asked->work, asked->settings).footprint);
-  const int64_t memory =
-      std::min(target.memory_bytes.value_or(available_memory()), available_memory());
-  if (footprint > memory / 10 * 9) {
-    return unsupported(
-        fmt::format("needs {}, and {} are available", show_bytes(footprint), show_bytes(memory)));
+  const auto memory_now = [&] {
+    return std::min(target.memory_bytes.value_or(kNoLimit), available_memory());
+  };
+  const auto copies_in = [&](int64_t memory) {
+    // A model is not rotated: its weights are what they are for every token.
+    return model_use(asked->work)
+               ? 1
+               : rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory);
+  };
+  int64_t memory = memory_now();
+  if (!fits(footprint, memory) || copies_in(memory) < copies_in(kNoLimit)) {
+    worker_.park();  // what earlier work left behind may be in the way
+    memory = memory_now();
   }
-  // A model is not rotated: its weights are what they are for every token.
-  Task task{asked->work, asked->settings, asked->device,
-            model_use(asked->work)
-                ? 1
-                : rotation_copies(asked->settings.cache, footprint, target.cache_bytes, memory),
-            seed_};
+  if (!fits(footprint, memory)) return unsupported(too_large(footprint, memory));
+  Task task{asked->work, asked->settings, asked->device, copies_in(memory), seed_};
   const double begin = now_ns();
   auto op = worker_.prepare(task);
   if (!op) return unsupported(op.error().message);

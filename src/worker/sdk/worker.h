@@ -93,7 +93,8 @@ class Worker {
                                 std::string_view device) = 0;
   // Called only for what is supported. The inputs are not filled yet.
   virtual Result<std::unique_ptr<Op>> prepare(const Task& task) = 0;
-  // Frees what can be freed and stops spinning threads while another worker is measured.
+  // Frees what can be freed and stops spinning threads: while another worker is measured, or where
+  // memory is too short for the next work. Prepared ops go on after.
   virtual void park() {}
 };
 
