@@ -70,10 +70,14 @@ void add_curve(const CacheCurve& curve, const std::vector<SystemCache>& caches, 
   std::vector<bool> found(caches.size());
   for (const stats::Cliff& cliff : cliffs) {
     std::string which = "none of that size";
+    double nearest = std::log(kAgrees);
     for (size_t i = 0; i < caches.size(); ++i) {
-      if (nearness(cliff.capacity.value, caches[i].bytes) > std::log(kAgrees)) continue;
-      which = fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes));
+      const double distance = nearness(cliff.capacity.value, caches[i].bytes);
+      if (distance > std::log(kAgrees)) continue;
       found[i] = true;
+      if (distance > nearest) continue;
+      nearest = distance;
+      which = fmt::format("{}, {}", caches[i].name, size_text(caches[i].bytes));
     }
     table.add(
         {what, level_text(curve, cliff.before),
