@@ -12,5 +12,6 @@ std::string here();    // the folder of the test's sources
 std::string worker();  // the worker that the test starts
 std::string fake_nvml();
 std::string ghost_library_folder();
+std::string ghost_other_folder();
 
 }  // namespace paths

@@ -234,7 +234,7 @@ std::optional<double> Runner::noise_floor() const {
 }
 
 // By now it is known how long ops take, and how much time went by.
-void Runner::share_what_is_left(double seconds, int rounds) {
+void Runner::share_what_is_left(double seconds, int left, int rounds) {
   for (size_t i = 0; i < plan_.rows.size(); ++i) {
     PlannedRow& row = plan_.rows[i];
     if (progress_[i].failure) row.op_seconds = 0;
@@ -242,7 +242,7 @@ void Runner::share_what_is_left(double seconds, int rounds) {
     const RoundOutcome& last = progress_[i].rounds.back().outcome;
     row.op_seconds = stats::median(last.ns).value_or(0) * 1e-9;
   }
-  share_round(plan_, next_round_seconds(seconds, shared_s_, rounds, plan_.effort.rounds));
+  share_round(plan_, next_round_seconds(seconds, shared_s_, left, rounds));
 }
 
 // The best of several rows looks better than it is: such a row is measured once more.
@@ -389,7 +389,10 @@ RunTotals Runner::run() {
   for (; going && !in_rounds.empty() && session < plan_.effort.rounds; ++session) {
     sing(session);
     if (session == 1) limit_slow_loads();
-    if (session > 0) share_what_is_left(base_seconds(plan_.effort), plan_.effort.rounds - session);
+    if (session > 0) {
+      const int rounds = plan_.effort.rounds;
+      share_what_is_left(base_seconds(plan_.effort), rounds - session, rounds);
+    }
     std::erase_if(in_rounds, [&](size_t row) { return plan_.rows[row].rounds <= session; });
     Schedule round = grouped_round(by_work(in_rounds), session, plan_.effort.seed);
     give_models_processes(round);
@@ -432,7 +435,7 @@ RunTotals Runner::compare(const std::vector<RowPair>& pairs) {
   tell("");
   bool going = true;
   for (int round = 0; going && round < rounds; ++round) {
-    if (round > 0) share_what_is_left(plan_.effort.seconds, 2 * (rounds - round));
+    if (round > 0) share_what_is_left(plan_.effort.seconds, 2 * (rounds - round), 2 * rounds);
     equal_time();
     going = follow(mirrored_round(pairs, round, plan_.effort.seed));
   }

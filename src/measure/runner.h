@@ -67,7 +67,7 @@ class Runner {
   RoughRates sing(int session);  // measures the canary pair
   void prepare_to_run(bool canaries_between_rounds);
   int64_t ops_per_sample(size_t row) const;
-  void share_what_is_left(double seconds, int rounds);
+  void share_what_is_left(double seconds, int left, int rounds);
   std::vector<size_t> winners() const;
   std::vector<std::vector<size_t>> by_work(const std::vector<size_t>& rows) const;
   void give_models_processes(Schedule& schedule);

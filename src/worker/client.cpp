@@ -70,7 +70,8 @@ std::optional<Error> error_in(const Json& reply) {
   if (!error || error->is_null()) return std::nullopt;
   std::string text = error->is_string() ? error->as_string() : error->dump();
   clean(text);
-  return Error{std::move(text)};
+  const Json* unsupported = reply.find("unsupported");
+  return Error{std::move(text), unsupported && *unsupported == Json(true)};
 }
 
 }  // namespace
@@ -81,7 +82,16 @@ Result<Client> Client::start(const std::string& executable, uint64_t seed, doubl
   if (!process) return process.error();
   auto client = greet(*std::move(process), seed, deadline_s, std::move(interrupted));
   if (!client && lacks_a_library(client.error().message)) {
-    if (auto why = explain_missing_libraries(executable)) return Error{*why, true};
+    if (auto why = explain_missing_libraries(executable)) {
+      return Error{.message = *why, .unsupported = true};
+    }
+  }
+  // As glibc's loader says it, with the name in C++'s spelling.
+  if (!client && client.error().message.find("symbol lookup error: ") != std::string::npos) {
+    return Error{.message = client.error().message +
+                            ": the library is of another version than the "
+                            "worker was compiled against",
+                 .unsupported = true};
   }
   if (!client && client.error().message.find("killed by signal") != std::string::npos) {
     if (auto why = explain_cut_library(executable)) {
@@ -100,10 +110,10 @@ Result<Client> Client::greet(Process process, uint64_t seed, double deadline_s,
   // What it said on stderr goes with the client, so the error takes the last of it along.
   const auto failed = [&](const Error& error) {
     const auto tail = client.stderr_tail();
-    return tail.empty() ? error : Error{fmt::format("{} (stderr: {})", error.message, tail.back())};
+    if (tail.empty()) return error;
+    return Error{fmt::format("{} (stderr: {})", error.message, tail.back()), error.unsupported};
   };
   auto reply = client.call("hello", std::move(request), deadline_s);
-  if (!reply && client.alive()) return Error{reply.error().message, true};  // it says why itself
   if (!reply) return failed(reply.error());
   auto hello = protocol::parse_hello(*reply);
   if (!hello) return failed(client.give_up(hello.error().message));

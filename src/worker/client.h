@@ -18,9 +18,9 @@ namespace ridge {
 class Client {
  public:
   // Starts the executable and says hello; `deadline_s` bounds both. The error is `unsupported`
-  // where a library is missing, or the worker itself says that it cannot work here. `interrupted`
-  // is asked on the client's own idea of time, often, here and later: true ends a wait at once
-  // (Ctrl-C).
+  // where a library is missing, or of another version, as the loader or the worker says.
+  // `interrupted` is asked on the client's own idea of time, often, here and later: true ends a
+  // wait at once (Ctrl-C).
   static Result<Client> start(const std::string& executable, uint64_t seed, double deadline_s,
                               std::function<bool()> interrupted = nullptr);
   // The same with a peer that runs already.

@@ -32,6 +32,15 @@ TEST(MissingLibrary, AWorkerSaysWhichAndWhereItLooked) {
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
 
+TEST(MissingLibrary, OneOfAnotherVersionIsToldByItsSymbol) {
+  const sim_test::Environment folders = {{"LD_LIBRARY_PATH", paths::ghost_other_folder()}};
+  const auto client = Client::start(paths::worker(), 1, sim_test::kPatience);
+  ASSERT_FALSE(client);
+  EXPECT_TRUE(holds(client.error().message, "undefined symbol")) << client.error().message;
+  EXPECT_TRUE(holds(client.error().message, "of another version")) << client.error().message;
+  EXPECT_TRUE(client.error().unsupported);
+}
+
 TEST(MissingLibrary, NothingIsBroken) {
   EXPECT_TRUE(Client::start(paths::worker(), 1, sim_test::kPatience).error().unsupported);
   const sim_test::Environment folders = {{"LD_LIBRARY_PATH", paths::ghost_library_folder()}};

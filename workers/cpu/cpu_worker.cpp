@@ -284,10 +284,10 @@ Result<std::unique_ptr<sdk::Op>> CpuWorker::prepare(const sdk::Task& task) try {
   park();
   return Error{sdk::too_large(needs, available)};
 } catch (const std::bad_alloc&) {  // its tensors would fit, all that it takes does not
-  if (live_ops_ == 0 && arena_) arena_->reset();
+  park();
   return Error{"needs more memory than this process may map"};
 } catch (...) {
-  if (live_ops_ == 0 && arena_) arena_->reset();  // what the half-made op had taken
+  park();  // what the half-made op had taken
   throw;
 }
 

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "log.h"
+#include "worker/sdk/worker.h"
 
 namespace ridge::llamacpp {
 namespace {
@@ -43,7 +44,7 @@ Engine::Engine() : folder_(folder_of_ggml()) {
   }
   cpu_ = ggml_backend_reg_by_name("CPU");
   if (!cpu_) {
-    throw std::runtime_error(
+    throw sdk::Unsupported(
         fmt::format("the llama.cpp in {} has no back end for this processor: scripts/frameworks "
                     "llamacpp builds one",
                     folder_));

@@ -24,7 +24,7 @@ class Arena {
   void reset();    // frees all allocations, keeps the pages
   void discard();  // frees all allocations and gives the pages back
   int64_t used() const { return used_; }
-  int64_t touched() const { return touched_; }  // the most that was ever in use
+  int64_t touched() const { return touched_; }  // the most in use since it was made, or discarded
 
   // "huge pages: 98 % of 3.0 GiB", from the kernel's own account of this region; empty: unknown.
   std::string huge_page_note() const;

@@ -119,7 +119,7 @@ int describe(const char* program, Worker& worker) try {
 class Refusing : public Worker {
  public:
   explicit Refusing(std::string why) : why_(std::move(why)) {}
-  Description describe() override { throw std::runtime_error(why_); }
+  Description describe() override { throw Unsupported(why_); }
   Result<void> supports(const Workload&, const Settings&, std::string_view) override {
     return Error{why_};
   }
@@ -173,11 +173,11 @@ int refuse(int argc, char** argv, const std::string& why) {
 Result<void> same_version(std::string_view library, std::string_view compiled,
                           std::string_view loaded) {
   if (compiled == loaded) return {};
-  return Error{
-      fmt::format("{} {} is loaded, but this worker was compiled against {}, and what one "
-                  "version calls another may misunderstand: build Ridgepoint anew, or put "
-                  "that version where the worker looks",
-                  library, loaded.empty() ? "of no known version" : loaded, compiled)};
+  return Error{fmt::format(
+      "{} {} is loaded, but this worker was compiled against {}, and what one "
+      "version calls another may misunderstand: build Ridgepoint in an empty folder, or put "
+      "that version where the worker looks",
+      library, loaded.empty() ? "of no known version" : loaded, compiled)};
 }
 
 }  // namespace ridge::sdk

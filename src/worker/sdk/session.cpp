@@ -56,6 +56,8 @@ Json Session::answer(int64_t id, const Json& request, const Emit& emit) try {
   if (what == "release") return release(request);
   if (what == "park") return worker_.park(), ok();
   return failure(fmt::format("unknown request '{}'", what));
+} catch (const Unsupported& here) {
+  return failure(here.what()).set("unsupported", true);
 } catch (const std::bad_alloc&) {
   return failure("out of memory");
 } catch (const std::exception& error) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -101,7 +102,13 @@ class Worker {
 // Speaks the protocol on stdin and stdout until the peer goes. Returns the exit code of main.
 int serve(int argc, char** argv, Worker& worker);
 
-// The same for a worker that cannot work here: the reason is the answer to hello.
+// Thrown by describe(): nothing is broken, but the worker cannot work here. Its rows are
+// unsupported, where any other exception makes them failed.
+struct Unsupported : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// serve() for a worker that cannot work here: the reason is the answer to hello.
 int refuse(int argc, char** argv, const std::string& why);
 
 // ok where the version of a library that is loaded is the one that this program was compiled
